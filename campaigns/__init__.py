@@ -1,0 +1,1 @@
+"""The campaign engine: who, when, by which ladder, and who not."""

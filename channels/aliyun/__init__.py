@@ -1,0 +1,1 @@
+"""Aliyun (阿里云) message services: signing and error codes are shared by its products."""

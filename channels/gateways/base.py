@@ -1,0 +1,192 @@
+"""What all simulated gateways share: books, faults, a push queue and a server on loopback.
+
+Control interface of every simulator (never part of the provider's protocol):
+  GET  /_sim/books?after=N   {"entries": [...], "next": M}: every acceptance in order, from the N-th on
+  GET  /_sim/totals          {"accepted": ..., "delivered": ..., "failed": ..., "read": ...}
+  POST /_sim/faults          a JSON object of `Faults` fields to change
+  POST /_sim/uplink          a JSON object: a taxpayer answers (fields by simulator)
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import orjson
+import uvicorn
+
+MAGIC_PREFIX = "1380000"
+"""Mobile numbers 1380000xxxx behave as `MAGIC` says, whatever the fault rates are."""
+
+MAGIC = {
+    "0001": "reject",
+    "0002": "throttle",
+    "0003": "drop_before",
+    "0004": "drop_after",
+    "0005": "error_after",
+    "0006": "fail",
+    "0007": "silent",
+    "0008": "slow",
+    "0009": "twice",
+}
+"""The last four digits and what happens.
+
+`reject`: refused for this address. `throttle`: refused for the rate. `drop_before`: the connection is cut
+and nothing was accepted. `drop_after`: accepted, then the connection is cut. `error_after`: accepted, then
+a 502. `fail`: accepted, a failure is reported. `silent`: accepted, nothing is ever reported. `slow`:
+accepted, answered after `Faults.slow_seconds`. `twice`: accepted, each report is pushed twice.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Rates are 0 to 1 and drawn per request (`drop_*`, `error_after`, `throttle`, `slow`) or per message
+    (`fail`, `silent`, `twice`, `read`), from the seed and the address, so a run can be repeated."""
+
+    reject: float = 0.0
+    throttle: float = 0.0
+    drop_before: float = 0.0
+    drop_after: float = 0.0
+    error_after: float = 0.0
+    slow: float = 0.0
+    slow_seconds: float = 5.0
+    fail: float = 0.0
+    silent: float = 0.0
+    twice: float = 0.0
+    read: float = 0.0
+    shuffle: bool = False
+    receipt_delay: float = 0.05
+    receipts_before_answer: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BookEntry:
+    """One message that the gateway accepted. `key` is the sender's reference as the gateway received it;
+    where a request shares one reference, `key` is the request's and `address` tells the message."""
+
+    number: int
+    key: str
+    address: str
+    ref: str
+    text: str
+    parts: int
+    state: str
+
+
+class Books:
+    """Every acceptance, in order; the judge of what was sent."""
+
+    def __init__(self) -> None:
+        self.entries: list[BookEntry] = []
+
+    def record(self, *, key: str, address: str, ref: str, text: str = "", parts: int = 1) -> BookEntry:
+        """Write down an acceptance."""
+        entry = BookEntry(len(self.entries), key, address, ref, text, parts, "accepted")
+        self.entries.append(entry)
+        return entry
+
+    def mark(self, number: int, state: str) -> None:
+        """Note what was reported of an entry: `delivered`, `failed` or `read`."""
+        self.entries[number] = replace(self.entries[number], state=state)
+
+    def totals(self) -> dict[str, int]:
+        """Entries by state, and `accepted` for all of them."""
+        counts = {"accepted": len(self.entries), "delivered": 0, "failed": 0, "read": 0}
+        for entry in self.entries:
+            if entry.state != "accepted":
+                counts[entry.state] += 1
+        return counts
+
+
+class Simulator(ABC):
+    """Base of the simulators. `start` binds a loopback port and returns the base URL or `host:port`."""
+
+    name: str
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.books = Books()
+
+    def fate(self, address: str, *names: str) -> str:
+        """Which of the named faults strikes this address now, or an empty string."""
+        digits = address[-11:]
+        if digits.startswith(MAGIC_PREFIX) and MAGIC.get(digits[-4:]) in names:
+            return MAGIC[digits[-4:]]
+        for name in names:
+            rate = getattr(self.faults, name)
+            if rate and self.draw(address, name) < rate:
+                return name
+        return ""
+
+    def draw(self, address: str, name: str) -> float:
+        """A number in [0, 1) that depends on the seed, the address and the fault's name alone."""
+        digest = hashlib.blake2b(f"{self.faults.seed}|{name}|{address}".encode(), digest_size=8).digest()
+        return random.Random(digest).random()
+
+    def control(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any | None:
+        """Answer the control interface, or None if the path is not one of its."""
+        match method, path:
+            case "GET", "/_sim/books":
+                after = int(query.get("after", "0"))
+                entries = [asdict(entry) for entry in self.books.entries[after : after + 50_000]]
+                return {"entries": entries, "next": after + len(entries)}
+            case "GET", "/_sim/totals":
+                return self.books.totals()
+            case "POST", "/_sim/faults":
+                self.faults = replace(self.faults, **orjson.loads(body))
+                return asdict(self.faults)
+            case "POST", "/_sim/uplink":
+                self.uplink(orjson.loads(body))
+                return {"ok": True}
+        return None
+
+    @abstractmethod
+    def uplink(self, message: Mapping[str, Any]) -> None:
+        """A taxpayer answers: push what the provider would push."""
+
+    @abstractmethod
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen; returns the address for the adapter's configuration."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop listening, drop what is not pushed yet."""
+
+
+class HttpServer:
+    """An ASGI application on a loopback port inside the running event loop."""
+
+    def __init__(self, app: Any) -> None:
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools")
+        self._server = uvicorn.Server(config)
+        self._task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> str:
+        """Bind and serve; returns `http://host:port`."""
+        loop = asyncio.get_running_loop()
+        config = self._server.config
+        config.host, config.port = host, port
+        config.load()
+        self._server.lifespan = config.lifespan_class(config)
+        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        self._task = loop.create_task(self._server._serve())
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+            await asyncio.sleep(0.005)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://{host}:{self.port}"
+
+    async def stop(self) -> None:
+        """Close the listener and wait for it."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+        if self._task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task

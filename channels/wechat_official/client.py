@@ -1,0 +1,122 @@
+"""Calls to the platform: the access token that all calls of an account share, and the JSON answers."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from channels.errors import Fault, GatewayError
+from channels.http import Http, MaybeSent, NotSent, Response
+from channels.wechat_official.answers import STALE_TOKEN, Answer, explain, fault_of
+
+_EARLY = 300.0
+_FORCE_EVERY = 30.0
+_RETRY_RENEWAL = 10.0
+_HEADERS = {"content-type": "application/json"}
+
+
+class Unreadable(Exception):
+    """An answer that is not the platform's JSON; `code` tells what came instead."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Client:
+    """The platform's HTTP interface for one account. At most `concurrency` requests at a time."""
+
+    def __init__(self, base: str, app_id: str, secret: str, timeout: float, concurrency: int) -> None:
+        self._base = base.rstrip("/")
+        self._grant = {"grant_type": "client_credential", "appid": app_id, "secret": secret}
+        self._http = Http(timeout, concurrency)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._renewing = asyncio.Lock()
+        self._token = ""
+        self._renew_at = self._ends_at = 0.0
+        self._forced_at = -_FORCE_EVERY
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        await self._http.close()
+
+    async def call(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """Call with the account's token; a stale token is replaced once and the call made once more.
+        Raises NotSent (also if no token can be had without a verdict), MaybeSent, Unreadable, and
+        GatewayError if the platform refuses a token."""
+        token = await self.token()
+        answer = await self._ask(method, path, token, body)
+        if answer.errcode in STALE_TOKEN:
+            answer = await self._ask(method, path, await self._replace(token), body)
+        return answer
+
+    async def token(self) -> str:
+        """A valid access token. Raises GatewayError."""
+        if time.monotonic() < self._renew_at:
+            return self._token
+        async with self._renewing:
+            if time.monotonic() >= self._renew_at:
+                await self._renew()
+            return self._token
+
+    async def _renew(self) -> None:
+        try:
+            await self._fetch(force=False)
+        except GatewayError as error:
+            # A token is renewed while the old one still works: an outage of a minute need not be felt.
+            if error.fault is not Fault.UNREACHABLE or time.monotonic() >= self._ends_at:
+                raise
+            self._renew_at = min(time.monotonic() + _RETRY_RENEWAL, self._ends_at)
+
+    async def _replace(self, refused: str) -> str:
+        async with self._renewing:
+            if self._token == refused:
+                await self._fetch(force=False)
+            # The platform hands out the same token until its end, even one that another system has
+            # invalidated. Forcing is limited to 20 a day, 30 seconds apart.
+            if self._token == refused and time.monotonic() - self._forced_at >= _FORCE_EVERY:
+                self._forced_at = time.monotonic()
+                await self._fetch(force=True)
+            return self._token
+
+    async def _fetch(self, *, force: bool) -> None:
+        body = orjson.dumps({**self._grant, "force_refresh": force})
+        try:
+            response = await self._http.request(
+                "POST", f"{self._base}/cgi-bin/stable_token", headers=_HEADERS, body=body
+            )
+            answer = read_answer(response)
+        except (NotSent, MaybeSent) as error:
+            raise GatewayError(Fault.UNREACHABLE, "无法连接公众平台，请检查网络和接口地址") from error
+        except Unreadable as error:
+            raise GatewayError(Fault.UNREACHABLE, f"公众平台的应答无法识别（{error.code}）", error.code) from error
+        self._keep(answer)
+
+    def _keep(self, answer: Answer) -> None:
+        token, seconds = answer.fields.get("access_token"), answer.fields.get("expires_in")
+        if answer.errcode:
+            raise GatewayError(fault_of(answer.errcode), explain(answer), str(answer.errcode))
+        if not isinstance(token, str) or not token or not isinstance(seconds, int):
+            raise GatewayError(Fault.UNREACHABLE, "公众平台的应答中没有 access_token")
+        now = time.monotonic()
+        self._token, self._ends_at = token, now + seconds
+        self._renew_at = now + max(seconds - _EARLY, seconds / 2)
+
+    async def _ask(self, method: str, path: str, token: str, body: bytes) -> Answer:
+        async with self._slots:
+            url = f"{self._base}{path}?access_token={token}"
+            return read_answer(await self._http.request(method, url, headers=_HEADERS, body=body))
+
+
+def read_answer(response: Response) -> Answer:
+    """The JSON answer in a response. Raises Unreadable."""
+    if response.status != 200:
+        raise Unreadable(f"http {response.status}")
+    try:
+        fields: Mapping[str, Any] = orjson.loads(response.body)
+        code = fields.get("errcode", 0)
+        return Answer(int(code), str(fields.get("errmsg", "")), dict(fields))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unreadable("not json") from error

@@ -1,0 +1,1 @@
+"""Outreach: how a tax bureau reaches the people it serves."""

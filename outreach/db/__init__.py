@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, queries from `.sql` files, migrations, COPY, group commit."""
