@@ -1,5 +1,8 @@
 -- Taxpayers, persons, roles, addresses, consent, imports.
 -- Personal columns end in _enc (encrypted, the row bound in) and _bidx (keyed blind index, 16 bytes).
+-- role, contact and address have no foreign keys: only imports write them, under one lock and with ids that
+-- the same transaction has read or made, and no taxpayer or person is ever deleted. Measured in a binary
+-- COPY: 9 microseconds a key and row, which would halve the import.
 
 create table taxpayer (
     id int primary key,
@@ -10,6 +13,8 @@ create table taxpayer (
     org_id int not null references org_unit,
     industry text not null default '',
     registered_on date,
+    number_kind text not null default 'credit_code'
+        check (number_kind in ('credit_code', 'identity_card', 'legacy', 'other')),
     digest bytea not null,
     updated_at timestamptz not null default now(),
     check ((kind = 'natural_person') = (name is null))
@@ -34,8 +39,8 @@ create table person (
 create sequence person_id as int;
 
 create table role (
-    taxpayer_id int not null references taxpayer,
-    person_id int not null references person,
+    taxpayer_id int not null,
+    person_id int not null,
     role text not null check (role in ('self', 'legal_representative', 'finance_head', 'tax_filer', 'invoice_clerk', 'agent')),
     primary key (taxpayer_id, person_id, role)
 );
@@ -43,14 +48,14 @@ create index on role (person_id);
 
 -- Who is told about a taxpayer: one person, chosen by role; recomputed by imports.
 create table contact (
-    taxpayer_id int primary key references taxpayer,
-    person_id int not null references person
+    taxpayer_id int primary key,
+    person_id int not null
 );
 create index on contact (person_id);
 
 create table address (
     id int primary key,
-    person_id int not null references person,
+    person_id int not null,
     kind text not null check (kind in ('mobile', 'openid', 'email')),
     value_enc bytea not null,
     bidx bytea not null,
@@ -89,6 +94,7 @@ create table import_file (
     rows_new int not null default 0,
     rows_changed int not null default 0,
     rows_same int not null default 0,
+    values_left_out int not null default 0,
     by text not null,
     org_id int references org_unit,
     started_at timestamptz not null default now(),
@@ -100,8 +106,10 @@ create table import_error (
     row_number int not null,
     field text not null,
     value_masked text not null,
-    reason text not null
+    reason text not null,
+    refused boolean not null
 );
+comment on column import_error.refused is 'true: the row was left out; false: only this value';
 create index on import_error (import_id, row_number);
 
 create table import_mapping (

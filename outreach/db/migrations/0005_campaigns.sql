@@ -48,6 +48,9 @@ create table campaign (
     dispute_segment text not null default 'nobody',
     holdout_permille smallint not null default 0 check (holdout_permille between 0 and 500),
     holdout_seed int not null default 0,
+    variables jsonb not null default '{}',
+    quiet_from time,
+    quiet_to time,
     quota_messages smallint,
     quota_days smallint,
     created_by text not null,
@@ -83,10 +86,12 @@ create table round_step (
     template_id int not null references template,
     version_id int references template_version,
     wait interval not null default '2 days',
+    code text not null unique default upper(substr(md5(random()::text), 1, 6)),
     cursor_position int not null default 0,
     state text not null default 'waiting' check (state in ('waiting', 'open', 'closed')),
     primary key (round_id, step)
 );
+comment on column round_step.code is 'what a taxpayer types to see that a message is genuine';
 comment on column round_step.wait is 'business time without a delivery after which the next rung is tried';
 
 -- The frozen audience: the whole, what was planned, and each exclusion in order.

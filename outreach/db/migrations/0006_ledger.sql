@@ -34,6 +34,7 @@ create table batch (
     fence bigint not null default 0,
     owner text,
     lease_until timestamptz,
+    opened_at timestamptz,
     next_at timestamptz not null default now(),
     state smallint not null default 0,
     primary key (shard, id),
@@ -66,6 +67,7 @@ create table message (
     tries smallint not null default 0,
     parts smallint not null default 0,
     not_before timestamptz,
+    tried_at timestamptz,
     at timestamptz not null,
     taxpayer_ids int[] not null,
     ref text,
@@ -75,6 +77,7 @@ create table message (
 ) partition by list (period);
 create index message_resting on message (not_before) where not_before is not null;
 comment on column message.at is 'business time of the last change of state';
+comment on column message.tried_at is 'machine time of the first try, kept while the outcome is unknown';
 comment on column message.not_before is 'machine time before which an unknown or deferred message rests';
 
 -- Movements between states, appended with the change itself and folded by a tick: no hot row.
@@ -159,3 +162,18 @@ create table worker (
     seen_at timestamptz not null default now(),
     detail jsonb not null default '{}'
 );
+
+-- One message to one person outside any round: a one-time code, a test send. Ids start at 2^60, so that a
+-- receipt's key tells the two apart.
+create sequence direct_id as bigint start 1152921504606846976;
+create table direct_message (
+    id bigint primary key default nextval('direct_id'),
+    person_id int not null,
+    gateway_id smallint not null references gateway,
+    purpose text not null,
+    state smallint not null default 1,
+    ref text,
+    code text,
+    created_at timestamptz not null default now()
+);
+comment on column direct_message.state is 'as message.state; unknown until the gateway has answered';

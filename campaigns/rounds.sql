@@ -1,0 +1,26 @@
+-- name: running_rounds
+-- Their ladders, and whether their windows have closed.
+select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
+       array(select step from round_step s where s.round_id = r.id order by step)::int[] as steps,
+       coalesce((select min(wait) from round_step s where s.round_id = r.id), interval '0') as shortest_wait,
+       business_now() as now
+from round r where r.state in ('running', 'paused', 'cancelled') and r.finished_at is null order by r.id
+
+-- name: fallen_signal
+-- Grows whenever a message fails anywhere in the round: a reason to look for fallers.
+select coalesce(sum(n), 0)::int as failed from message_count where round_id = %(round_id)s and state = 4
+
+-- name: change_state
+-- Only from a state that allows it.
+update round set state = %(state)s where id = %(round_id)s and state = any(%(from)s) returning id
+
+-- name: finish
+-- Nothing of it can move by our own doing any more.
+update round set state = case when state = 'cancelled' then state else 'finished' end, finished_at = business_now()
+where id = %(round_id)s and finished_at is null
+
+-- name: finish_campaigns
+-- A campaign closes only when its last round has.
+update campaign c set state = 'finished'
+where c.state = 'running' and not exists (
+    select from round r where r.campaign_id = c.id and r.finished_at is null)

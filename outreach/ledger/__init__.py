@@ -1,0 +1,1 @@
+"""The delivery ledger: what was meant, what left, what arrived (docs/delivery.md)."""

@@ -1,0 +1,50 @@
+-- name: round_of
+-- What a round says of itself.
+select r.id, r.name, r.state, r.period, r.audience, r.planned, c.name as campaign
+from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
+
+-- name: rounds_with_messages
+-- Every round that was planned.
+select id from round where period is not null order by id
+
+-- name: sets_of
+-- Audience, exclusions, planned.
+select kind, reason, size, data from round_set where round_id = %(round_id)s order by ordinal
+
+-- name: recipients_of
+-- Households by their recipients: each exactly once.
+select count(*)::int as persons, coalesce(sum(cardinality(taxpayer_ids)), 0)::int as households,
+       count(distinct person_id)::int as distinct_persons
+from recipient where period = %(period)s and round_id = %(round_id)s
+
+-- name: recipient_households
+-- To compare with the frozen set.
+select coalesce(array_agg(t), '{}') as ids
+from recipient r, unnest(r.taxpayer_ids) as t where r.period = %(period)s and r.round_id = %(round_id)s
+
+-- name: recount
+-- From the messages themselves.
+select m.step, m.state, count(*)::int as n, sum(cardinality(m.taxpayer_ids))::int as households,
+       count(distinct m.person_id)::int as persons
+from batch b join message m on m.period = b.period and m.shard = b.shard
+     and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
+where b.round_id = %(round_id)s group by m.step, m.state order by m.step, m.state
+
+-- name: counters
+-- What the reports are made of.
+select step, state, sum(n)::int as n, sum(households)::int as households
+from message_count where round_id = %(round_id)s group by step, state having sum(n) <> 0 order by step, state
+
+-- name: named_twice
+-- A household that two messages of one step name.
+select count(*)::int as n from (
+    select m.step, t from batch b join message m on m.period = b.period and m.shard = b.shard
+         and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000, unnest(m.taxpayer_ids) as t
+    where b.round_id = %(round_id)s group by m.step, t having count(*) > 1) twice
+
+-- name: batch_sizes
+-- Every batch holds as many messages as it says.
+select count(*)::int as wrong from (
+    select b.id from batch b left join message m on m.period = b.period and m.shard = b.shard
+         and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
+    where b.round_id = %(round_id)s group by b.id, b.n having count(m.id) <> b.n) wrong

@@ -1,0 +1,89 @@
+"""What every worker does between its jobs: ring for due batches, look after the resting, merge receipts.
+
+Each duty is a loop of its own, so that a slow one holds up nothing else. An error is logged and the duty goes
+on: PostgreSQL may be away for a minute, and everything that is due stands there when it is back.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from channels.errors import GatewayError
+from outreach.jobs import ring
+from outreach.ledger.merge import merge_orphans, merge_receipts
+from outreach.ledger.protocol import SQL as PROTOCOL
+from outreach.ledger.protocol import claim_batch, close_batch
+from outreach.ledger.reconcile import reconcile_gateway
+from outreach.ledger.send import Sender, drain_batch
+from outreach.logs import get_log
+
+_DUE_AT_ONCE = 64
+_URGENT_LANES = 2
+_TROUBLE_PAUSE = 1.0
+
+Duty = Callable[[], Awaitable[int]]
+
+
+async def ring_due_batches(sender: Sender) -> int:
+    """Ring for every due batch of an open round. If the bell is broken, send one batch here."""
+    rounds = list(await sender.gate.rounds())
+    if not rounds:
+        return 0
+    for gateway in (await sender.fleet.gateways()).values():
+        if not gateway.active:
+            continue
+        keys = {"gateway_id": gateway.id, "rounds": rounds, "limit": _DUE_AT_ONCE}
+        for row in await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
+            queue = "urgent" if row["lane"] <= _URGENT_LANES else "bulk"
+            try:
+                await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=f"batch:{row['id']}")
+            except (RedisError, OSError):
+                await drain_batch(sender, row["shard"], row["id"])
+    return 0
+
+
+async def recover_abandoned(sender: Sender) -> int:
+    """Mark the open windows of dead holders unknown, also where the round sends no more."""
+    rows = await sender.rt.db.fetch(PROTOCOL["abandoned_batches"])
+    for row in rows:
+        gateway = await sender.fleet.gateway(row["gateway_id"])
+        claim = await claim_batch(sender.rt, gateway, row["shard"], row["id"], sender.owner)
+        if claim is not None:
+            async with sender.rt.db.begin() as conn:
+                await close_batch(conn, claim, claim.watermark, 0.0)
+    return len(rows)
+
+
+async def reconcile_all(sender: Sender) -> int:
+    """Look after the resting messages of every account."""
+    counts = [await reconcile_gateway(sender, gateway) for gateway in (await sender.fleet.gateways()).values()]
+    return sum(counts)
+
+
+async def keep_on(name: str, duty: Duty, *, idle: float) -> None:
+    """Run a duty for ever; `idle` seconds between two calls that found nothing to do."""
+    while True:
+        started = time.monotonic()
+        try:
+            done = await duty()
+        except (DatabaseError, PoolTimeout, RedisError, GatewayError, OSError) as error:
+            get_log().warning("duty.troubled", duty=name, error=type(error).__name__)
+            done = 0
+            await asyncio.sleep(_TROUBLE_PAUSE)
+        if not done:
+            await asyncio.sleep(max(0.0, idle - (time.monotonic() - started)))
+
+
+def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:
+    """The duties of a worker and how long each rests when there is nothing to do."""
+    return {
+        "ring": (lambda: ring_due_batches(sender), 0.1),
+        "recover": (lambda: recover_abandoned(sender), 2.0),
+        "reconcile": (lambda: reconcile_all(sender), 0.5),
+        "merge": (lambda: merge_receipts(sender.rt), 0.1),
+        "orphans": (lambda: merge_orphans(sender.rt), 2.0),
+    }

@@ -1,0 +1,80 @@
+"""The last gate before a message leaves: does the round still send, has she acted, has she opted out?
+
+Asked again for every window, and for the round's state before every request, so that whoever acted or
+pressed pause a second ago gets what she expects.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyroaring import AbstractBitMap
+
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.labels.cache import SetCache
+from outreach.labels.evaluate import evaluate_text
+from outreach.ledger.kinds import KINDS
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+_FRESH_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round that may send now."""
+
+    id: int
+    period: int
+    ends_at: datetime
+    kind: str
+    org_id: int
+    done_segment: str
+    dispute_segment: str
+
+    @property
+    def stop_expression(self) -> str:
+        """Whoever matches gets nothing more of this round."""
+        return f"({self.done_segment}) or ({self.dispute_segment})"
+
+
+class Gate:
+    """What one process knows of the rounds, never older than a third of a second."""
+
+    def __init__(self, rt: Runtime, cache: SetCache) -> None:
+        self._rt, self._cache = rt, cache
+        self._rounds: dict[int, OpenRound] = {}
+        self._rounds_at = -1.0
+        self._acted: dict[int, tuple[float, AbstractBitMap]] = {}
+        self._lock = asyncio.Lock()
+
+    async def rounds(self) -> dict[int, OpenRound]:
+        """The rounds that may send now, by id."""
+        async with self._lock:
+            if time.monotonic() - self._rounds_at > _FRESH_SECONDS:
+                rows = await self._rt.db.fetch(SQL["open_rounds"])
+                self._rounds = {row["id"]: OpenRound(**row) for row in rows}
+                self._rounds_at = time.monotonic()
+            return self._rounds
+
+    async def acted(self, opened: OpenRound) -> AbstractBitMap:
+        """Taxpayers who need nothing more of this round: they acted, or their dispute is open."""
+        held = self._acted.get(opened.id)
+        if held is not None and time.monotonic() - held[0] < _FRESH_SECONDS:
+            return held[1]
+        asked_at = time.monotonic()
+        frozen = await evaluate_text(self._rt, self._cache, opened.stop_expression, opened.org_id)
+        self._acted[opened.id] = (asked_at, frozen.members)
+        return frozen.members
+
+
+async def opted_out(conn: Connection, kind: str, channel: str, persons: Sequence[int]) -> frozenset[int]:
+    """Which of these persons want no message of this kind on this channel."""
+    if not KINDS[kind].honours_opt_out:
+        return frozenset()
+    cursor = await conn.execute(SQL["opted_out"], {"persons": list(persons), "channel": channel})
+    return frozenset(row["person_id"] for row in await cursor.fetchall())

@@ -1,0 +1,130 @@
+"""What taxpayers send back: recognised, kept, and acted upon at once where the law or courtesy wants it.
+
+Refusal words are those of the providers' rules and of practice: R, TD, T, 退订, also full width and with
+blanks around (《通信短信息服务管理规定》 article 18: stop on refusal).
+"""
+
+import unicodedata
+
+from pyroaring import BitMap
+
+from channels.base import Inbound, InboundKind
+from outreach.clock import utc_now
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.governance.vault import open_vault
+from outreach.labels.keys import optout_key, reach_key
+from outreach.labels.sets import change_sets
+from outreach.ledger.gateways import Gateway
+from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key, shard_of
+from outreach.ledger.materialise import ADDRESS_KINDS
+from outreach.ledger.tokens import read_unsubscribe_token
+from outreach.logs import get_log
+from outreach.registry.consent import record_opt_out
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+_REFUSALS = frozenset({"R", "TD", "T", "退订", "退定", "取消订阅", "拒收", "UNSUBSCRIBE", "STOP"})
+_TEXT_LENGTH = 2000
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a reply asks to stop: full width, lower case and surrounding marks make no difference."""
+    plain = unicodedata.normalize("NFKC", text).strip().strip("。.!！,，\"'“”").strip().upper()
+    return plain in _REFUSALS
+
+
+async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> None:
+    """Keep what came in and act on it, in one transaction; repetition changes nothing."""
+    vault = open_vault(rt.settings)
+    kind = ADDRESS_KINDS[gateway.channel]
+    dest = vault.dest(vault.blind_index(f"address.{kind}", message.address)) if message.address else None
+    message_id = decode_key(message.key) if message.key else None
+    action = _action(message)
+    async with rt.db.begin() as conn:
+        person_id = await _person(conn, dest, kind, message_id)
+        text = message.text[:_TEXT_LENGTH]
+        cursor = await conn.execute(
+            SQL["add_inbound"],
+            {
+                "gateway_id": gateway.id,
+                "provider_id": message.provider_id,
+                "person_id": person_id,
+                "message_id": message_id,
+                "kind": message.kind.value,
+                "dest": dest,
+                "text": vault.encrypt("inbound", "text_enc", gateway.id, text) if text else None,
+                "action": action,
+                "at": message.at,
+            },
+        )
+        if await cursor.fetchone() is None or person_id is None:
+            return
+        if action == "opt_out":
+            await opt_out(conn, person_id, gateway.channel, f"inbound:{gateway.name}")
+        elif action in ("follow", "unfollow"):
+            await _reachable(conn, person_id, gateway.channel, action == "follow")
+    get_log().info("inbound.recorded", gateway=gateway.id, kind=message.kind.value, action=action)
+
+
+def _action(message: Inbound) -> str:
+    if message.kind in (InboundKind.UNSUBSCRIBE, InboundKind.COMPLAINT):
+        return "opt_out"
+    if message.kind in (InboundKind.FOLLOW, InboundKind.UNFOLLOW):
+        return message.kind.value
+    return "opt_out" if is_refusal(message.text) else ""
+
+
+async def _person(conn: Connection, dest: int | None, kind: str, message_id: int | None) -> int | None:
+    if message_id is not None:
+        keys = {
+            "message_id": message_id,
+            "shard": shard_of(message_id),
+            "batch_id": message_id // MESSAGES_PER_BATCH,
+        }
+        row = await (await conn.execute(SQL["person_of_message"], keys)).fetchone()
+        if row is not None:
+            return int(row["person_id"])
+    if dest is None:
+        return None
+    row = await (await conn.execute(SQL["person_of"], {"dest": dest, "kind": kind})).fetchone()
+    return int(row["person_id"]) if row else None
+
+
+async def opt_out(conn: Connection, person_id: int, channel: str, source: str) -> None:
+    """Stop publicity to a person. A number that refuses stops both SMS and 5G: they reach the same phone."""
+    channels = ("sms", "rcs") if channel in ("sms", "rcs") else (channel,)
+    rows = await (await conn.execute(SQL["households_of"], {"person_id": person_id})).fetchall()
+    households = BitMap([row["taxpayer_id"] for row in rows])
+    for one in channels:
+        await record_opt_out(conn, person_id, one, source, utc_now())
+    changes = {optout_key(one): (households, BitMap()) for one in channels}
+    await change_sets(conn, changes, source=source)
+
+
+async def opt_out_by_token(rt: Runtime, token: str) -> bool:
+    """The unsubscribe page and the one-click POST; false if the token is not ours."""
+    message_id = read_unsubscribe_token(rt.settings, token)
+    if message_id is None:
+        return False
+    async with rt.db.begin() as conn:
+        person_id = await _person(conn, None, "", message_id)
+        if person_id is None:
+            return False
+        await opt_out(conn, person_id, "email", "one-click")
+    return True
+
+
+async def _reachable(conn: Connection, person_id: int, channel: str, usable: bool) -> None:
+    keys = {
+        "person_id": person_id,
+        "kind": ADDRESS_KINDS[channel],
+        "usable": usable,
+        "reason": None if usable else "unfollowed",
+    }
+    await conn.execute(SQL["close_address"], keys)
+    rows = await (await conn.execute(SQL["households_of"], {"person_id": person_id})).fetchall()
+    households = BitMap([row["taxpayer_id"] for row in rows])
+    change = (households, BitMap()) if usable else (BitMap(), households)
+    await change_sets(conn, {reach_key(channel): change}, source="follow state")

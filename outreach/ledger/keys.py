@@ -1,0 +1,37 @@
+"""The reference that travels with a message: its id in 13 characters of base 32 and 2 check characters.
+
+The alphabet is Crockford's in lower case; keys sort like ids. A provider that echoes the key tells us which
+message a receipt means, even before our own commit; the check characters reject what is not ours.
+"""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_MODULUS = 1021
+_DIGITS = 13
+
+MESSAGES_PER_BATCH = 1000
+DIRECT_FROM = 1 << 60
+SHARDS = 8
+
+
+def encode_key(message_id: int) -> str:
+    """The key of a message id (0 to 2^63 - 1)."""
+    digits = "".join(_ALPHABET[(message_id >> shift) & 31] for shift in range(60, -1, -5))
+    check = message_id % _MODULUS
+    return digits + _ALPHABET[check >> 5] + _ALPHABET[check & 31]
+
+
+def decode_key(key: str) -> int | None:
+    """The message id, or None if the key is not one of ours."""
+    if len(key) != _DIGITS + 2 or any(character not in _VALUES for character in key):
+        return None
+    message_id = 0
+    for character in key[:_DIGITS]:
+        message_id = message_id << 5 | _VALUES[character]
+    check = _VALUES[key[_DIGITS]] << 5 | _VALUES[key[_DIGITS + 1]]
+    return message_id if check == message_id % _MODULUS and message_id < 1 << 63 else None
+
+
+def shard_of(message_id: int) -> int:
+    """The shard of a message and of its batch."""
+    return message_id // MESSAGES_PER_BATCH % SHARDS

@@ -1,0 +1,186 @@
+"""Letters: the messages of a batch with all that is needed to write and address them.
+
+Addresses are decrypted here, just before they leave, and live no longer than the window.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from channels.base import Outbound
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.governance.vault import Vault, open_vault
+from outreach.labels.catalogue import load_attributes
+from outreach.labels.slices import read_values
+from outreach.ledger.content import Content, compile_content, compose
+from outreach.ledger.keys import encode_key
+from outreach.ledger.materialise import ADDRESS_KINDS
+from outreach.ledger.tokens import unsubscribe_token
+from outreach.rendering.sms_parts import count_parts
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+BUILT_IN = frozenset(
+    {"name", "taxpayer", "taxpayers", "count", "org", "campaign", "code", "link", "unsubscribe_url"}
+)
+"""Variables that every message has; the others are attributes and the campaign's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """A locator link that a message wants to carry."""
+
+    message_id: int
+    round_id: int
+    taxpayer_ids: tuple[int, ...]
+    person_id: int
+    expires_at: datetime
+
+
+IssueLinks = Callable[[Connection, Sequence[LinkWish]], Awaitable[list[str]]]
+"""Makes links durable and returns their addresses; wired on the top floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepContent:
+    """A step's compiled content with the campaign's values."""
+
+    content: Content
+    variables: dict[str, Any]
+    filing: str
+    campaign: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message before it is written."""
+
+    message_id: int
+    person_id: int
+    taxpayer_ids: tuple[int, ...]
+    state: int
+    tries: int
+    tried_at: datetime | None
+    ref: str
+    address: str
+    names: tuple[str, ...]
+    values: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The reference that travels."""
+        return encode_key(self.message_id)
+
+
+async def load_step(rt: Runtime, round_id: int, step: int, gateway_id: int) -> StepContent:
+    """Read and compile what a step says."""
+    keys = {"round_id": round_id, "step": step, "gateway_id": gateway_id}
+    row = await rt.db.fetch_one(SQL["step_content"], keys)
+    assert row is not None
+    content = compile_content(row["channel"], row["content"])
+    return StepContent(content, row["variables"], row["filing"], row["campaign"], row["code"])
+
+
+async def load_letters(
+    rt: Runtime, step: StepContent, period: int, shard: int, ids: Sequence[int]
+) -> list[Letter]:
+    """Messages of one shard with names, addresses and values, in the order of their ids."""
+    async with rt.db.begin() as conn:
+        keys = {
+            "period": period,
+            "shard": shard,
+            "ids": list(ids),
+            "kind": ADDRESS_KINDS[step.content.channel],
+        }
+        rows = await (await conn.execute(SQL["load_messages"], keys)).fetchall()
+        taxpayer_ids = sorted({taxpayer for row in rows for taxpayer in row["taxpayer_ids"]})
+        names = await (await conn.execute(SQL["taxpayer_names"], {"ids": taxpayer_ids})).fetchall()
+        orgs = await (
+            await conn.execute(SQL["org_names"], {"ids": sorted({row["org_id"] for row in rows})})
+        ).fetchall()
+        attributes = await _attributes(conn, step.content.variables, taxpayer_ids)
+    vault = open_vault(rt.settings)
+    known = {row["id"]: row["name"] for row in names}
+    offices = {row["id"]: row["name"] for row in orgs}
+    return [_letter(vault, step, row, known, offices, attributes) for row in rows]
+
+
+async def _attributes(
+    conn: Connection, variables: Collection[str], taxpayer_ids: Sequence[int]
+) -> dict[str, dict[int, Any]]:
+    defined = await load_attributes(conn)
+    wanted = [defined[name] for name in sorted(variables) if name in defined]
+    return {
+        attribute.code: await read_values(conn, attribute, taxpayer_ids) for attribute in wanted
+    }
+
+
+def _letter(
+    vault: Vault,
+    step: StepContent,
+    row: dict[str, Any],
+    known: dict[int, str | None],
+    offices: dict[int, str],
+    attributes: dict[str, dict[int, Any]],
+) -> Letter:
+    address = ""
+    if row["value_enc"] is not None and row["usable"]:
+        address = vault.decrypt("address", "value_enc", row["address_id"], row["value_enc"])
+    name = vault.decrypt("person", "name_enc", row["person_id"], row["name_enc"])
+    taxpayers = [known.get(taxpayer) or name for taxpayer in row["taxpayer_ids"]]
+    first = row["taxpayer_ids"][0]
+    values = {
+        **{code: by_taxpayer.get(first, Decimal(0)) for code, by_taxpayer in attributes.items()},
+        **step.variables,
+        "name": name,
+        "org": offices.get(row["org_id"], ""),
+        "campaign": step.campaign,
+        "code": step.code,
+    }
+    return Letter(
+        row["id"],
+        row["person_id"],
+        tuple(row["taxpayer_ids"]),
+        row["state"],
+        row["tries"],
+        row["tried_at"],
+        row["ref"] or "",
+        address,
+        tuple(taxpayers),
+        values,
+    )
+
+
+def write_letter(
+    rt: Runtime, step: StepContent, letter: Letter, link: str, acted: Container[int] = ()
+) -> tuple[Outbound, int]:
+    """The message as it leaves, and how many parts it is billed for. It names only households that have
+    still to act."""
+    names = [name for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True) if taxpayer not in acted]
+    unsubscribe = ""
+    if step.content.channel == "email":
+        unsubscribe = f"{rt.settings.base_url}/unsubscribe/{unsubscribe_token(rt.settings, letter.message_id)}"
+    values = {
+        **letter.values,
+        "taxpayer": names[0],
+        "taxpayers": names,
+        "count": len(names),
+        "link": link,
+        "unsubscribe_url": unsubscribe,
+    }
+    message = compose(
+        step.content,
+        values,
+        key=letter.key,
+        address=letter.address,
+        signature=rt.settings.signature,
+        filing=step.filing,
+        unsubscribe=unsubscribe,
+    )
+    parts = count_parts(message.text, rt.settings.signature).parts if step.content.channel == "sms" else 1
+    return message, parts

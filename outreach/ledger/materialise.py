@@ -1,0 +1,68 @@
+"""From recipients to messages: lazily, in sets, one row per intended message.
+
+A message is unique by (round, step, person) in the database itself; batches hold up to 1,000 of one step and
+one gateway account.
+"""
+
+from typing import Any
+
+from outreach.db.sql import load_queries
+from outreach.ledger.gateways import Fleet
+from outreach.ledger.kinds import KINDS, Lane
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+ADDRESS_KINDS = {"sms": "mobile", "rcs": "mobile", "wechat": "openid", "email": "email"}
+
+_AHEAD_SECONDS = 7200
+_PIECE = 20_000
+
+
+async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, *, fallers: bool) -> int:
+    """Cut the next messages of a step: its starters, and those who fall to it. Returns how many.
+
+    Zero if another process is at it, if enough stands ready, or if nothing is due.
+    """
+    async with rt.db.begin() as conn:
+        keys = {"round_id": round_id, "step": step}
+        locked = await (await conn.execute(SQL["lock_step"], keys)).fetchone()
+        if locked is None:
+            return 0
+        rows = await (await conn.execute(SQL["backlog"], {"channel": locked["channel"]})).fetchall()
+        gateways, limit = _share_out(await fleet.gateways(), {row["id"]: row["waiting"] for row in rows})
+        if not gateways or limit <= 0:
+            return 0
+        kind = KINDS[locked["kind"]]
+        parameters: dict[str, Any] = {
+            **keys,
+            "period": locked["period"],
+            "cursor": locked["cursor_position"],
+            "limit": limit,
+            "kind": ADDRESS_KINDS[locked["channel"]],
+            "gateways": gateways,
+            "lane": kind.lane.number,
+            "fallers": fallers and step > 0,
+            "statutory": kind.lane in (Lane.STATUTORY, Lane.URGENT),
+        }
+        cut = await (await conn.execute(SQL["cut"], parameters)).fetchone()
+        assert cut is not None
+        if cut["last"] is not None:
+            await conn.execute(SQL["move_cursor"], {**keys, "cursor": cut["last"]})
+        return int(cut["n"])
+
+
+def _share_out(known: dict[int, Any], waiting: dict[int, int]) -> tuple[list[int], int]:
+    # Batches go round the accounts in proportion to their weights, in steps of ten points.
+    room = {
+        gateway_id: int(known[gateway_id].rate.per_second * _AHEAD_SECONDS) - count
+        for gateway_id, count in waiting.items()
+        if gateway_id in known
+    }
+    gateways = [
+        gateway_id
+        for turn in range(10)
+        for gateway_id, free in room.items()
+        if free > 0 and known[gateway_id].weight > turn * 10
+    ]
+    return gateways, min(_PIECE, sum(free for free in room.values() if free > 0))

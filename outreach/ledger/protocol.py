@@ -1,0 +1,147 @@
+"""Claim, open, settle: the transactions of the delivery protocol (docs/delivery.md holds the proof)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from channels.base import DeliveryClass, Outcome, SendResult
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.ledger.gateways import Gateway
+from outreach.ledger.keys import MESSAGES_PER_BATCH
+from outreach.ledger.states import State
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch held under a fence. Positions run from 0 to n - 1."""
+
+    shard: int
+    id: int
+    period: int
+    round_id: int
+    step: int
+    gateway_id: int
+    lane: int
+    n: int
+    watermark: int
+    settled: int
+    fence: int
+
+    def message_id(self, position: int) -> int:
+        """The id of the message at a position."""
+        return self.id * MESSAGES_PER_BATCH + position
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is written down of one message. `rest`: seconds until it is looked at again, None for never.
+    `lower`: this try, and every try before, was certainly not accepted."""
+
+    message_id: int
+    state: State
+    ref: str | None = None
+    code: str | None = None
+    parts: int = 0
+    tries: int = 0
+    rest: float | None = None
+    lower: bool = False
+
+
+async def claim_batch(
+    rt: Runtime, gateway: Gateway, shard: int, batch_id: int, owner: str
+) -> Claim | None:
+    """Take a batch under a new fence; the window that the last holder left open becomes unknown."""
+    async with rt.db.begin() as conn:
+        row = await (
+            await conn.execute(
+                SQL["claim"],
+                {"shard": shard, "id": batch_id, "owner": owner, "lease": rt.settings.lease_seconds},
+            )
+        ).fetchone()
+        if row is None:
+            return None
+        claim = Claim(**row)
+        if claim.settled < claim.watermark:
+            await conn.execute(
+                SQL["recover"],
+                {"shard": shard, "id": batch_id, "may_ask": may_ask(gateway), "quiet": quiet(gateway)},
+            )
+        return claim
+
+
+async def open_window(conn: Connection, rt: Runtime, claim: Claim, settled: int, watermark: int) -> bool:
+    """Raise the watermark; false if the batch is no longer ours or its round stands still."""
+    await conn.execute("set local synchronous_commit = on")
+    cursor = await conn.execute(
+        SQL["open_window"],
+        {
+            "shard": claim.shard,
+            "id": claim.id,
+            "fence": claim.fence,
+            "round_id": claim.round_id,
+            "settled": settled,
+            "watermark": watermark,
+            "lease": rt.settings.lease_seconds,
+        },
+    )
+    return await cursor.fetchone() is not None
+
+
+async def close_batch(conn: Connection, claim: Claim, settled: int, pause: float) -> None:
+    """Give the batch back: done if settled to its end, else due again after `pause` seconds."""
+    await conn.execute(
+        SQL["close_batch"],
+        {"shard": claim.shard, "id": claim.id, "fence": claim.fence, "settled": settled, "pause": pause},
+    )
+
+
+async def settle(conn: Connection, period: int, shard: int, verdicts: Sequence[Verdict]) -> None:
+    """Write outcomes of messages of one shard down, as a set."""
+    if not verdicts:
+        return
+    columns: dict[str, Any] = {
+        "ids": [v.message_id for v in verdicts],
+        "states": [int(v.state) for v in verdicts],
+        "refs": [v.ref for v in verdicts],
+        "codes": [v.code for v in verdicts],
+        "parts": [v.parts for v in verdicts],
+        "tries": [v.tries for v in verdicts],
+        "rests": [v.rest for v in verdicts],
+        "lower": [v.lower for v in verdicts],
+    }
+    await conn.execute(SQL["settle"], {**columns, "period": period, "shard": shard})
+
+
+def may_ask(gateway: Gateway) -> bool:
+    """Whether an unknown outcome can be looked into: classes A and B."""
+    return gateway.facts.delivery_class in (DeliveryClass.IDEMPOTENT, DeliveryClass.QUERYABLE)
+
+
+def quiet(gateway: Gateway) -> float:
+    """Seconds that an unknown outcome rests. The same key again does no harm where it is de-duplicated."""
+    return 0.0 if gateway.facts.delivery_class is DeliveryClass.IDEMPOTENT else gateway.quiet_seconds
+
+
+def classify(gateway: Gateway, message_id: int, result: SendResult, parts: int, tries: int) -> Verdict:
+    """From what the adapter saw to what the ledger writes. Everything that is not certain is unknown."""
+    code = result.code or (result.fault.value if result.fault else None)
+    if result.outcome is Outcome.ACCEPTED:
+        return Verdict(message_id, State.ACCEPTED, result.ref or None, None, parts, 1)
+    if result.outcome is Outcome.REFUSED and result.fault is not None:
+        if not result.fault.retryable:
+            return Verdict(message_id, State.FAILED, None, code, 0, 1)
+        wait = result.retry_after.total_seconds() if result.retry_after else _pause_after(tries)
+        return Verdict(message_id, State.PLANNED, None, code, 0, 1, wait)
+    rest = quiet(gateway) if may_ask(gateway) else None
+    return Verdict(message_id, State.UNKNOWN, None, code, parts, 1, rest)
+
+
+def _pause_after(tries: int) -> float:
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(tries, 10))

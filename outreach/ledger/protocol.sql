@@ -1,0 +1,93 @@
+-- name: due_batches
+-- What can be sent now, found without any queue: open, due, unleased, of an open round.
+select b.shard, b.id, b.lane from batch b
+where b.gateway_id = %(gateway_id)s and b.state = 0 and b.next_at <= now()
+  and (b.lease_until is null or b.lease_until < now()) and b.round_id = any(%(rounds)s)
+order by b.lane, b.next_at, b.id limit %(limit)s
+
+-- name: abandoned_batches
+-- A holder died inside a window, and the round may no longer send: the window is still to be marked unknown.
+select shard, id, gateway_id from batch
+where state = 0 and settled < watermark and lease_until < now() limit 100
+
+-- name: claim
+-- The fence only grows; whoever held the batch before can open no further window.
+with due as (
+    select shard, id from batch
+    where shard = %(shard)s and id = %(id)s and state = 0 and next_at <= now()
+      and (lease_until is null or lease_until < now())
+    for update skip locked
+)
+update batch b set fence = b.fence + 1, owner = %(owner)s, lease_until = now() + %(lease)s * interval '1 second'
+from due where b.shard = due.shard and b.id = due.id
+returning b.shard, b.id, b.period, b.round_id, b.step, b.gateway_id, b.lane, b.n, b.watermark, b.settled, b.fence
+
+-- name: recover
+-- The last holder left a window open: nobody can tell what of it was sent. With the claim, in one transaction.
+with lost as (
+    update message m set state = 1, at = business_now(), tries = m.tries + 1,
+           tried_at = coalesce(m.tried_at, b.opened_at),
+           not_before = case when %(may_ask)s then now() + %(quiet)s * interval '1 second' end
+    from batch b
+    where b.shard = %(shard)s and b.id = %(id)s and m.period = b.period and m.shard = b.shard
+      and m.id >= b.id * 1000 + b.settled and m.id < b.id * 1000 + b.watermark
+      and m.state = 0 and m.not_before is null
+    returning m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h
+), counted as (
+    insert into message_count (round_id, step, org_id, state, n, households)
+    select round_id, step, org_id, s.state, s.sign * count(*), s.sign * sum(h)
+    from lost, (values (0::smallint, -1), (1::smallint, 1)) s (state, sign)
+    group by round_id, step, org_id, s.state, s.sign
+)
+select count(*)::int as n from lost
+
+-- name: open_window
+-- Committed before anything of the window may leave. No row: the fence has moved on, or the round stands still.
+update batch set settled = %(settled)s, watermark = %(watermark)s, opened_at = now(),
+       lease_until = now() + %(lease)s * interval '1 second'
+where shard = %(shard)s and id = %(id)s and fence = %(fence)s and state = 0
+  and exists (select from round where id = %(round_id)s and state = 'running')
+returning id
+
+-- name: close_batch
+-- Settled to the end, or given back for later.
+update batch set settled = %(settled)s, state = case when %(settled)s = n then 1 else state end,
+       lease_until = null, owner = null, next_at = now() + %(pause)s * interval '1 second'
+where shard = %(shard)s and id = %(id)s and fence = %(fence)s
+returning state
+
+-- name: settle
+-- Outcomes are merged by rank and never fenced: evidence is not thrown away. `lower` takes a try of our own
+-- back that was certainly not accepted. The counters move with the rows.
+with new as (
+    select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(refs)s::text[], %(codes)s::text[],
+                         %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[], %(lower)s::boolean[])
+        as n (id, state, ref, code, parts, tries, rest, lower)
+), old as materialized (
+    select m.id, m.state, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h
+    from message m
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[])
+    order by m.id for update
+), target as (
+    select o.*, n.ref, n.code, n.parts, n.tries, n.rest,
+           case when n.lower and o.state = 1 then n.state
+                when state_rank(n.state) > state_rank(o.state) then n.state else o.state end as goal
+    from old o join new n on n.id = o.id
+), moved as (
+    update message m set
+        state = t.goal,
+        ref = coalesce(m.ref, t.ref),
+        code = coalesce(t.code, m.code),
+        parts = greatest(m.parts, t.parts),
+        tries = m.tries + t.tries,
+        not_before = case when t.goal in (0, 1) then now() + t.rest * interval '1 second' end,
+        tried_at = case when t.goal = 1 then coalesce(m.tried_at, now()) end,
+        at = business_now()
+    from target t
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = t.id
+)
+insert into message_count (round_id, step, org_id, state, n, households)
+select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
+from target, lateral (values (target.state, -1), (target.goal, 1)) s (state, sign)
+where target.state <> target.goal
+group by round_id, step, org_id, s.state

@@ -1,0 +1,95 @@
+-- name: secret_of
+-- The callback address of a gateway holds a secret segment.
+select secret from gateway where id = %(id)s
+
+-- name: merge_batch
+-- Rows beyond the cursor whose transaction is older than every running one: none can appear behind us later.
+select arrived_in::text as arrived_in, id, gateway_id, message_id, whole_request, dest, ref, state, code,
+       fallback, at, arrived_at
+from receipt_inbox
+where arrived_in < pg_snapshot_xmin(pg_current_snapshot())
+  and (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
+order by receipt_inbox.arrived_in, id limit %(limit)s
+
+-- name: lock_cursor
+-- One merge at a time.
+select 1 as one from receipt_cursor for update skip locked
+
+-- name: move_cursor
+-- With the merge, in one transaction.
+update receipt_cursor set arrived_in = %(arrived_in)s::xid8, id = %(id)s
+
+-- name: periods_of
+-- A receipt's key names the batch, the batch its period.
+select id, period, round_id, step from batch where shard = any(%(shards)s) and id = any(%(ids)s)
+
+-- name: by_destination
+-- Requests that carry many messages echo the first key only: the message is the first at or behind that key
+-- in its batch with this destination.
+select w.n, m.id
+from unnest(%(ns)s::int[], %(firsts)s::bigint[], %(dests)s::bigint[]) as w (n, first, dest)
+cross join lateral (
+    select m.id from message m
+    where m.period = %(period)s and m.shard = %(shard)s and m.dest = w.dest
+      and m.id >= w.first and m.id < (w.first / 1000 + 1) * 1000
+    order by m.id limit 1) m
+
+-- name: by_reference
+-- Providers that do not echo our key: the address tells the person, the reference her message.
+select w.n, m.period, m.shard, m.id
+from unnest(%(ns)s::int[], %(dests)s::bigint[], %(refs)s::text[]) as w (n, dest, ref)
+join address a on a.dest = w.dest
+join message m on m.person_id = a.person_id and m.ref = w.ref
+
+-- name: merge_states
+-- By rank: order and repetition of receipts do no harm.
+with new as (
+    select id, (array_agg(state order by state_rank(state) desc))[1] as state,
+           (array_agg(code order by state_rank(state) desc))[1] as code
+    from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code) group by id
+), old as materialized (
+    select m.id, m.state, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h, n.state as goal, n.code
+    from message m join new n on n.id = m.id
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[])
+      and state_rank(n.state) > state_rank(m.state)
+    order by m.id for update of m
+), moved as (
+    update message m set state = o.goal, code = case when o.goal = 4 then o.code else m.code end,
+           not_before = null, tried_at = null, at = business_now()
+    from old o where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
+), counted as (
+    insert into message_count (round_id, step, org_id, state, n, households)
+    select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
+    from old, lateral (values (old.state, -1), (old.goal, 1)) s (state, sign)
+    group by round_id, step, org_id, s.state
+)
+select count(*)::int as n from old
+
+-- name: merge_direct
+-- Receipts of messages outside any round.
+update direct_message d set state = n.state, code = coalesce(n.code, d.code)
+from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
+where d.id = n.id and state_rank(n.state) > state_rank(d.state)
+
+-- name: keep_orphans
+-- What cannot be told yet waits, with growing pauses.
+insert into receipt_orphan (gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at,
+                            arrived_at, attempts, not_before)
+select o.*, now() + least(%(first)s * power(2, o.attempts), 3600) * interval '1 second'
+from unnest(%(gateway_ids)s::smallint[], %(message_ids)s::bigint[], %(whole)s::boolean[], %(dests)s::bigint[],
+            %(refs)s::text[], %(states)s::smallint[], %(codes)s::text[], %(fallbacks)s::boolean[],
+            %(ats)s::timestamptz[], %(arrived)s::timestamptz[], %(attempts)s::smallint[]) as o
+
+-- name: take_orphans
+-- Due for another look; those older than 72 hours stay for a person to see.
+delete from receipt_orphan where id in (
+    select id from receipt_orphan where not_before <= now() and arrived_at > now() - interval '72 hours'
+    order by not_before limit %(limit)s for update skip locked)
+returning gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at, attempts
+
+-- name: learn_rcs
+-- Whether a number can read 5G messages is only learned by sending.
+update address a set rcs = n.able, rcs_learned_at = now()
+from (select dest, bool_and(able) as able from unnest(%(dests)s::bigint[], %(ables)s::boolean[]) as x (dest, able)
+      group by dest) n
+where a.dest = n.dest and a.kind = 'mobile' and a.rcs is distinct from n.able
