@@ -1,17 +1,17 @@
-"""Campaigns: a purpose with a legal basis, its rounds and their ladders; drafted by one, approved by another."""
+"""Campaigns: a purpose with a legal basis, rounds, ladders; drafted by one, approved by another."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from outreach.labels.evaluate import check_text
 from psycopg.errors import CheckViolation
 from psycopg.types.json import Jsonb
 
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from outreach.labels.evaluate import check_text
 from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
 
@@ -113,7 +113,9 @@ async def _check(rt: Runtime, draft: CampaignDraft) -> None:
         raise InvalidInput("活动至少要有一个轮次", field="rounds")
     for number, part in enumerate(draft.rounds, start=1):
         if not 1 <= len(part.steps) <= _LONGEST_LADDER:
-            raise InvalidInput(f"第 {number} 轮的渠道阶梯应有 1 至 {_LONGEST_LADDER} 级", field=f"rounds.{number}.steps")
+            raise InvalidInput(
+                f"第 {number} 轮的渠道阶梯应有 1 至 {_LONGEST_LADDER} 级", field=f"rounds.{number}.steps"
+            )
         if part.ends_at <= part.starts_at:
             raise InvalidInput(f"第 {number} 轮的结束时间必须晚于开始时间", field=f"rounds.{number}.ends_at")
         await check_text(rt, part.segment)

@@ -1,8 +1,7 @@
 """Who is left out of a round, each with exactly one reason: the first that holds.
 
-The order follows the domain's gate (requirements, section 5): what makes the message pointless comes before
-what makes it unwelcome, and what makes it impossible comes last. `audience = planned + sum of exclusions`
-holds by construction: each step takes its set out of what is left.
+`audience = planned + sum of exclusions` holds by construction: each reason takes its set out of what is left,
+in the order of `outreach.ledger.reasons`.
 """
 
 from collections.abc import Sequence
@@ -10,17 +9,7 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-REASONS = {
-    "already_done": "已办结",
-    "disputed": "异议处理中",
-    "exempt": "按规定免办",
-    "opted_out": "已退订",
-    "held_out": "对照组",
-    "contacted_recently": "近期已提醒",
-    "no_address": "无可用联系方式",
-}
-"""Reason codes in their order, and what staff read."""
-
+from outreach.ledger.reasons import REASONS
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
@@ -48,5 +37,6 @@ def exclude(audience: BitMap, candidates: dict[str, BitMap]) -> tuple[BitMap, li
 def move(exclusions: Sequence[Exclusion], reason: str, members: BitMap) -> list[Exclusion]:
     """Add members, who were planned a moment ago, to a reason."""
     return [
-        Exclusion(item.reason, item.members | members) if item.reason == reason else item for item in exclusions
+        Exclusion(item.reason, item.members | members) if item.reason == reason else item
+        for item in exclusions
     ]

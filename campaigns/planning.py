@@ -7,6 +7,7 @@ nothing due.
 from collections.abc import Sequence
 from typing import Any
 
+from outreach.labels.evaluate import Frozen, evaluate_texts
 from psycopg.types.json import Jsonb
 from pyroaring import BitMap
 
@@ -15,7 +16,6 @@ from campaigns.holdout import held_out
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.labels.cache import SetCache
-from outreach.labels.evaluate import Frozen, evaluate_texts
 from outreach.labels.keys import optout_key, reach_key
 from outreach.ledger.kinds import KINDS
 from outreach.ledger.materialise import ADDRESS_KINDS

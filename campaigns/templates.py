@@ -11,7 +11,6 @@ from psycopg.types.json import Jsonb
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
-from outreach.labels.catalogue import load_attributes
 from outreach.ledger.content import compile_content
 from outreach.ledger.letters import BUILT_IN
 from outreach.rendering.expressions import check_variables
@@ -57,7 +56,8 @@ async def save_template(
     _check_shape(channel, content)
     compiled = compile_content(channel, content)
     async with rt.db.begin() as conn:
-        known = BUILT_IN | CAMPAIGN_VARIABLES | own_variables | set(await load_attributes(conn))
+        attributes = await (await conn.execute("select code from attribute")).fetchall()
+        known = BUILT_IN | CAMPAIGN_VARIABLES | own_variables | {row["code"] for row in attributes}
         for template in compiled.strings.values():
             check_variables(template, known)
         row = await (

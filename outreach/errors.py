@@ -1,13 +1,13 @@
 """Errors that staff may see: a code for support, a sentence in Chinese, and what it concerns.
 
-    OutreachError            base; code, message (Chinese), details
-      InvalidInput           a field, a row or an expression is wrong; the caller can mend it   (HTTP 422)
-      NotFound               no such thing within the caller's scope                            (404)
-      NotAllowed             the permission or the data scope does not reach                     (403)
-      NotAuthenticated       no session, no key, or it has expired                               (401)
-      Conflict               the state does not allow it now                                     (409)
-      TooMany                a limit is reached; try again later                                 (429)
-      Unavailable            a server of ours or a gateway does not answer                       (503)
+OutreachError            base; code, message (Chinese), details
+  InvalidInput           a field, a row or an expression is wrong; the caller can mend it   (HTTP 422)
+  NotFound               no such thing within the caller's scope                            (404)
+  NotAllowed             the permission or the data scope does not reach                     (403)
+  NotAuthenticated       no session, no key, or it has expired                               (401)
+  Conflict               the state does not allow it now                                     (409)
+  TooMany                a limit is reached; try again later                                 (429)
+  Unavailable            a server of ours or a gateway does not answer                       (503)
 """
 
 from typing import Any, ClassVar

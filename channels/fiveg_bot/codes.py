@@ -5,6 +5,7 @@ after the message was stored, and no definition says that `-1` (busy) cannot, so
 status push resolves them; `busy_is_refusal` is for accounts whose operator has promised the latter.
 """
 
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -37,6 +38,7 @@ _FAULTS: dict[Fault, tuple[int, ...]] = {
 }
 FAULT_OF = {code: fault for fault, codes in _FAULTS.items() for code in codes}
 
+_CODE = re.compile(r"-?[0-9]{1,9}")
 _HTTP_FAULTS = {
     401: Fault.UNAUTHORIZED,
     403: Fault.UNAUTHORIZED,
@@ -59,12 +61,7 @@ def read_json(response: Response) -> dict[str, Any]:
 def error_code(document: dict[str, Any]) -> int | None:
     """The errorCode, which some platforms send as a numeric string; None if there is none to read."""
     code = document.get("errorCode")
-    if isinstance(code, bool) or not isinstance(code, int | str):
-        return None
-    try:
-        return int(code)
-    except ValueError:
-        return None
+    return int(code) if isinstance(code, int | str) and _CODE.fullmatch(str(code)) else None
 
 
 def token_refused(response: Response) -> bool:
@@ -107,8 +104,10 @@ def classify(key: str, response: Response, now: float, busy_is_refusal: bool) ->
         return unknown(key, f"http_{response.status}")
     document = read_json(response)
     code = error_code(document)
-    if code is None:
-        return unknown(key, "unreadable") if response.status == 200 else _refused_by_http(key, response)
+    if code is None and not 200 <= response.status < 300:
+        return _refused_by_http(key, response)
+    if code is None or (code == 0 and response.status != 200):
+        return unknown(key, "unreadable")
     if code == 0:
         ref = document.get("messageId")
         return accepted(key, ref if isinstance(ref, str) else "")

@@ -13,7 +13,9 @@ API_VERSION = "v1"
 def _server_root(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("服务器地址须以 http:// 或 https:// 开头并含主机名，例如 https://maap.example.cn:30001")
+        raise ValueError(
+            "服务器地址须以 http:// 或 https:// 开头并含主机名，例如 https://maap.example.cn:30001"
+        )
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("服务器地址不能带账号、? 参数或 # 片段，只写到 /bot 之前")
     if "/bot/" in f"{parts.path}/":

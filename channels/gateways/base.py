@@ -10,8 +10,8 @@ Control interface of every simulator (never part of the provider's protocol):
 import asyncio
 import contextlib
 import hashlib
-import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -42,10 +42,17 @@ accepted, answered after `Faults.slow_seconds`. `twice`: accepted, each report i
 """
 
 
+TRANSIENT = frozenset({"throttle", "drop_before", "drop_after", "error_after", "slow"})
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Rates are 0 to 1 and drawn per request (`drop_*`, `error_after`, `throttle`, `slow`) or per message
-    (`fail`, `silent`, `twice`, `read`), from the seed and the address, so a run can be repeated."""
+    """Rates are 0 to 1, drawn from the seed and the address, so a run can be repeated.
+
+    What befalls a request (`TRANSIENT`) is drawn anew for every request that an address is in, otherwise a
+    message once dropped would be dropped at every further try. What befalls a message (`reject`, `fail`,
+    `silent`, `twice`, `read`) belongs to its address and stays.
+    """
 
     reject: float = 0.0
     throttle: float = 0.0
@@ -111,6 +118,7 @@ class Simulator(ABC):
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
         self.books = Books()
+        self._asked: Counter[tuple[str, str]] = Counter()
 
     def fate(self, address: str, *names: str) -> str:
         """Which of the named faults strikes this address now, or an empty string."""
@@ -119,14 +127,20 @@ class Simulator(ABC):
             return MAGIC[digits[-4:]]
         for name in names:
             rate = getattr(self.faults, name)
-            if rate and self.draw(address, name) < rate:
+            if rate and self.draw(self._occasion(address, name), name) < rate:
                 return name
         return ""
+
+    def _occasion(self, address: str, name: str) -> str:
+        if name not in TRANSIENT:
+            return address
+        self._asked[address, name] += 1
+        return f"{address}#{self._asked[address, name]}"
 
     def draw(self, address: str, name: str) -> float:
         """A number in [0, 1) that depends on the seed, the address and the fault's name alone."""
         digest = hashlib.blake2b(f"{self.faults.seed}|{name}|{address}".encode(), digest_size=8).digest()
-        return random.Random(digest).random()
+        return (int.from_bytes(digest) >> 11) / 2**53
 
     def control(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any | None:
         """Answer the control interface, or None if the path is not one of its."""
@@ -158,11 +172,29 @@ class Simulator(ABC):
         """Stop listening, drop what is not pushed yet."""
 
 
+async def cut_connection(receive: Any) -> None:
+    """Reset the client's connection without an answer, from inside an application of `HttpServer`.
+
+    The application returns right after it.
+    """
+    receive.__self__.transport.abort()
+    await asyncio.sleep(0)
+
+
 class HttpServer:
     """An ASGI application on a loopback port inside the running event loop."""
 
     def __init__(self, app: Any) -> None:
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="httptools")
+        # Left to guess, uvicorn takes a bound method for an application of ASGI 2.
+        config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+        )
         self._server = uvicorn.Server(config)
         self._task: asyncio.Task[None] | None = None
         self.port = 0

@@ -73,7 +73,9 @@ class Answer:
 def result_of(key: str, answer: Answer, now: datetime) -> SendResult:
     """What the answer to a send means for its message. `now` is aware."""
     if answer.errcode == 0:
-        return accepted(key, str(answer.fields.get("msgid", "")))
+        # Without the word errcode it is somebody else's JSON, such as a proxy's.
+        told = "errcode" in answer.fields
+        return accepted(key, str(answer.fields.get("msgid", ""))) if told else unknown(key, "no errcode")
     fault = FAULTS.get(answer.errcode)
     if fault is None:
         return unknown(key, str(answer.errcode))

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -44,8 +45,7 @@ class Client:
 
     async def call(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Call with the account's token; a stale token is replaced once and the call made once more.
-        Raises NotSent (also if no token can be had without a verdict), MaybeSent, Unreadable, and
-        GatewayError if the platform refuses a token."""
+        Raises NotSent, MaybeSent, Unreadable, and GatewayError if no token can be had (nothing accepted)."""
         token = await self.token()
         answer = await self._ask(method, path, token, body)
         if answer.errcode in STALE_TOKEN:
@@ -88,10 +88,8 @@ class Client:
                 "POST", f"{self._base}/cgi-bin/stable_token", headers=_HEADERS, body=body
             )
             answer = read_answer(response)
-        except (NotSent, MaybeSent) as error:
-            raise GatewayError(Fault.UNREACHABLE, "无法连接公众平台，请检查网络和接口地址") from error
-        except Unreadable as error:
-            raise GatewayError(Fault.UNREACHABLE, f"公众平台的应答无法识别（{error.code}）", error.code) from error
+        except (NotSent, MaybeSent, Unreadable) as error:
+            raise no_answer(error) from error
         self._keep(answer)
 
     def _keep(self, answer: Answer) -> None:
@@ -101,13 +99,20 @@ class Client:
         if not isinstance(token, str) or not token or not isinstance(seconds, int):
             raise GatewayError(Fault.UNREACHABLE, "公众平台的应答中没有 access_token")
         now = time.monotonic()
-        self._token, self._ends_at = token, now + seconds
+        self._token, self._ends_at = quote(token, safe=""), now + seconds
         self._renew_at = now + max(seconds - _EARLY, seconds / 2)
 
     async def _ask(self, method: str, path: str, token: str, body: bytes) -> Answer:
         async with self._slots:
             url = f"{self._base}{path}?access_token={token}"
             return read_answer(await self._http.request(method, url, headers=_HEADERS, body=body))
+
+
+def no_answer(error: NotSent | MaybeSent | Unreadable) -> GatewayError:
+    """What staff are told if the platform gives no usable answer."""
+    if isinstance(error, Unreadable):
+        return GatewayError(Fault.UNREACHABLE, f"公众平台的应答无法识别（{error.code}）", error.code)
+    return GatewayError(Fault.UNREACHABLE, "无法连接公众平台，请检查网络和接口地址")
 
 
 def read_answer(response: Response) -> Answer:
@@ -118,5 +123,5 @@ def read_answer(response: Response) -> Answer:
         fields: Mapping[str, Any] = orjson.loads(response.body)
         code = fields.get("errcode", 0)
         return Answer(int(code), str(fields.get("errmsg", "")), dict(fields))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Unreadable("not json") from error

@@ -13,6 +13,8 @@ _HAN = r"\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003fff
 _DATE = r"\d{4}(?:年\d{1,2}月\d{1,2}日|-\d{1,2}-\d{1,2})"
 _TIME = rf"(?:{_DATE} ?)?\d{{1,2}}:\d{{2}}(?::\d{{2}})?"
 _ELLIPSIS = "…"
+_JOINER = "\u200d"
+_SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 
 
 class FieldInvalid(Exception):
@@ -25,7 +27,8 @@ class FieldInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value may be: at most `limit` characters, matching `pattern`; `shorten` if cutting is harmless."""
+    """What a value may be: at most `limit` characters that match `pattern`; `shorten`: cut rather than
+    refuse."""
 
     limit: int
     pattern: re.Pattern[str]
@@ -39,13 +42,13 @@ def _rule(limit: int, pattern: str, *, shorten: bool = False) -> Rule:
 RULES: Mapping[str, Rule] = {
     "thing": _rule(20, ".+", shorten=True),
     "short_thing": _rule(5, ".+"),
-    "number": _rule(33, r"\d{1,32}|(?=.{3,33}$)\d+\.\d+"),
+    "number": _rule(33, r"\d{1,32}|\d+\.\d+"),
     "letter": _rule(32, "[A-Za-z]+"),
     "symbol": _rule(5, rf"[^A-Za-z0-9\s{_HAN}]+"),
     "character_string": _rule(32, rf"[^{_HAN}]+"),
     "time": _rule(64, rf"{_TIME}(?: ?~ ?{_TIME})?"),
     "date": _rule(64, rf"{_DATE}(?: ?~ ?{_DATE})?"),
-    "amount": _rule(24, r"[^\w\s]?\d{1,10}(?:\.\d+)?元?"),
+    "amount": _rule(24, r"[$£¥￥＄\u20a0-\u20c0]?\d{1,10}(?:\.\d+)?元?"),
     "phone_number": _rule(17, r"[0-9+-]+"),
     "car_number": _rule(8, ".+"),
     "name": _rule(20, rf"[^{_HAN}]+|.{{1,10}}"),
@@ -75,14 +78,12 @@ def _plain(value: str) -> str:
 
 
 def _cut(value: str, limit: int) -> str:
-    kept = value[: limit - 1]
-    # Half an emoji sequence or a letter without its accent would look like a fault of ours.
-    if _continues(value[limit - 1]) or kept.endswith("\u200d"):
-        while kept and (_continues(kept[-1]) or kept.endswith("\u200d")):
-            kept = kept[:-1]
-        kept = kept[:-1]
-    return kept.rstrip() + _ELLIPSIS
+    end = limit - 1
+    # Half an emoji or a letter without its accent would look like a fault of ours.
+    while end and (_continues(value[end]) or value[end - 1] == _JOINER):
+        end -= 1
+    return value[:end].rstrip() + _ELLIPSIS
 
 
 def _continues(char: str) -> bool:
-    return char == "\u200d" or bool(unicodedata.combining(char)) or unicodedata.category(char) in ("Mn", "Me")
+    return char == _JOINER or char in _SKIN_TONES or unicodedata.category(char) in ("Mn", "Me")

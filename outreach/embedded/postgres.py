@@ -81,7 +81,7 @@ class PostgresServer:
     def stop(self, patience: float = 120.0) -> None:
         """Leave; the last holder stops the server: fast, and after `patience` seconds at once."""
         atexit.unregister(self.stop)
-        if os.getpid() != self._owner:
+        if os.getpid() != self._owner or not self._holders.joined:
             return
         with self._holders.alone():
             if self._holders.leave() and (pid := self.pid) is not None:
@@ -145,10 +145,14 @@ class PostgresServer:
             pid = self.pid
         if pid is None:
             self._end_orphans()
-            # A leftover of a killed server; PostgreSQL itself would trust a reused process id in it.
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._remove_lock_files()
             pid = self._launch()
         self._wait_until_ready(pid)
+
+    def _remove_lock_files(self) -> None:
+        # PostgreSQL would trust a process id in them that is a zombie's or has been given away since.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        (self._socket / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
     def _end_orphans(self) -> None:
         # Children of a killed postmaster hold its shared memory until they notice; none of them commits.
@@ -183,13 +187,14 @@ class PostgresServer:
         """However long a crash recovery takes: only the end of the process ends the wait."""
         began = told = time.monotonic()
         while self._status() != "ready":
-            if self.pid != pid and not _exists(pid):
+            if not processes.exists(pid):
                 raise Unavailable(
                     "PostgreSQL 未能启动，日志末尾：" + processes.log_tail(self.log), log=str(self.log)
                 )
             if (now := time.monotonic()) - told > 1:
                 told = now
-                self._progress(f"数据库正在恢复（{now - began:.0f} 秒）{processes.log_tail(self.log, lines=1)}")
+                line = processes.log_tail(self.log, lines=1)
+                self._progress(f"数据库正在恢复（{now - began:.0f} 秒）{line}")
             time.sleep(0.01)
 
     def _ensure_database(self) -> None:
@@ -226,13 +231,6 @@ def start_postgres(
 
 def _silent(_: str) -> None:
     pass
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def _major(version: str) -> str:

@@ -53,13 +53,18 @@ def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["?"])[-1]
 
 
-def is_alive(pid: int, directory: Path) -> bool:
-    """Whether this process runs in this directory; a zombie does not run."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+def exists(pid: int) -> bool:
+    """Whether a process of this id runs; a zombie does not."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state not in "ZX" and Path(os.readlink(f"/proc/{pid}/cwd")) == directory.resolve()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def is_alive(pid: int, directory: Path) -> bool:
+    """Whether this process runs in this directory."""
+    try:
+        return exists(pid) and Path(os.readlink(f"/proc/{pid}/cwd")) == directory.resolve()
     except OSError:
         return False
 

@@ -79,7 +79,7 @@ class ValkeyServer:
     def stop(self, patience: float = 30.0) -> None:
         """Leave; the last holder stops the server, by force after `patience` seconds."""
         atexit.unregister(self.stop)
-        if os.getpid() != self._owner:
+        if os.getpid() != self._owner or not self._holders.joined:
             return
         with self._holders.alone():
             if self._holders.leave() and (pid := self.pid) is not None:
@@ -91,6 +91,7 @@ class ValkeyServer:
 
     def _launch(self) -> None:
         self._data.mkdir(exist_ok=True)
+        self._end_orphans()
         known = self._read_config()
         password = known.get("requirepass") or secrets.token_urlsafe(24)
         port = known.get("port")
@@ -105,6 +106,14 @@ class ValkeyServer:
                 return
             port = None
         raise Unavailable("Valkey 未能启动，日志末尾：" + processes.log_tail(self.log), log=str(self.log))
+
+    def _end_orphans(self) -> None:
+        # Two servers would spoil one append-only file: a starter killed at a bad moment may have left one.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            orphans = processes.processes_in(self._data)
+            for pid in orphans:
+                processes.send_signal(pid, number)
+            processes.wait_until_gone(orphans, self._data, 10)
 
     def _read_config(self) -> dict[str, str]:
         try:

@@ -70,7 +70,9 @@ async def _audience(conn: Connection, row: dict[str, Any]) -> list[Check]:
     named = await (await conn.execute(SQL["recipient_households"], keys)).fetchone()
     assert recipients is not None and named is not None
     return [
-        Check("受众户数 = 计划户数 + 各项剔除户数之和", len(audience), len(planned) + sum(map(len, excluded))),
+        Check(
+            "受众户数 = 计划户数 + 各项剔除户数之和", len(audience), len(planned) + sum(map(len, excluded))
+        ),
         Check("受众集合 = 计划集合 ∪ 各剔除集合", len(audience), len(union & audience)),
         Check("冻结的受众数与记录一致", len(audience), row["audience"]),
         Check("计划户数 = 接收人名下户数", len(planned), recipients["households"]),

@@ -67,7 +67,9 @@ class Content:
 def compile_content(channel: str, shape: Mapping[str, Any]) -> Content:
     """Compile every string of a version. Raises TemplateInvalid with the place that is wrong."""
     strings = {
-        path: compile_template(text, channel="email_html" if path == "html" else channel, autoescape=path == "html")
+        path: compile_template(
+            text, channel="email_html" if path == "html" else channel, autoescape=path == "html"
+        )
         for path, text in _strings("", shape)
         if path.rsplit(".", 1)[-1] != "kind"
     }
@@ -97,7 +99,9 @@ def compose(
             key, address, content.render("text", values), signature, template=filing, params=params
         )
     if content.channel == "rcs":
-        return Outbound(key, address, content.render("text", values), signature, card=_card(content, values, key))
+        return Outbound(
+            key, address, content.render("text", values), signature, card=_card(content, values, key)
+        )
     if content.channel == "wechat":
         params = {
             path.removeprefix("fields."): template.render(values)

@@ -22,7 +22,14 @@ SQL = load_queries(__file__)
 
 
 async def send_direct(
-    rt: Runtime, fleet: Fleet, *, person_id: int, channel: str, template: str, values: dict[str, Any], purpose: str
+    rt: Runtime,
+    fleet: Fleet,
+    *,
+    person_id: int,
+    channel: str,
+    template: str,
+    values: dict[str, Any],
+    purpose: str,
 ) -> bool:
     """Send a template to one person now; whether the gateway took it. Raises Unavailable without a gateway
     or template."""

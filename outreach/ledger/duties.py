@@ -40,7 +40,9 @@ async def ring_due_batches(sender: Sender) -> int:
         for row in await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
             queue = "urgent" if row["lane"] <= _URGENT_LANES else "bulk"
             try:
-                await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=f"batch:{row['id']}")
+                await ring(
+                    sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=f"batch:{row['id']}"
+                )
             except (RedisError, OSError):
                 await drain_batch(sender, row["shard"], row["id"])
     return 0
@@ -60,7 +62,9 @@ async def recover_abandoned(sender: Sender) -> int:
 
 async def reconcile_all(sender: Sender) -> int:
     """Look after the resting messages of every account."""
-    counts = [await reconcile_gateway(sender, gateway) for gateway in (await sender.fleet.gateways()).values()]
+    counts = [
+        await reconcile_gateway(sender, gateway) for gateway in (await sender.fleet.gateways()).values()
+    ]
     return sum(counts)
 
 

@@ -46,14 +46,21 @@ class Gate:
     """What one process knows of the rounds, never older than a third of a second."""
 
     def __init__(self, rt: Runtime, cache: SetCache) -> None:
-        self._rt, self._cache = rt, cache
+        self._rt, self.cache = rt, cache
         self._rounds: dict[int, OpenRound] = {}
         self._rounds_at = -1.0
         self._acted: dict[int, tuple[float, AbstractBitMap]] = {}
         self._lock = asyncio.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """This process stops: no round may send here any more."""
+        self._closed = True
 
     async def rounds(self) -> dict[int, OpenRound]:
         """The rounds that may send now, by id."""
+        if self._closed:
+            return {}
         async with self._lock:
             if time.monotonic() - self._rounds_at > _FRESH_SECONDS:
                 rows = await self._rt.db.fetch(SQL["open_rounds"])
@@ -67,7 +74,7 @@ class Gate:
         if held is not None and time.monotonic() - held[0] < _FRESH_SECONDS:
             return held[1]
         asked_at = time.monotonic()
-        frozen = await evaluate_text(self._rt, self._cache, opened.stop_expression, opened.org_id)
+        frozen = await evaluate_text(self._rt, self.cache, opened.stop_expression, opened.org_id)
         self._acted[opened.id] = (asked_at, frozen.members)
         return frozen.members
 

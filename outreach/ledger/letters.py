@@ -6,15 +6,17 @@ Addresses are decrypted here, just before they leave, and live no longer than th
 from collections.abc import Awaitable, Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from channels.base import Outbound
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.governance.vault import Vault, open_vault
-from outreach.labels.catalogue import load_attributes
-from outreach.labels.slices import read_values
+from outreach.labels.cache import SetCache
+from outreach.labels.slices import read_many
+from outreach.labels.units import from_stored
 from outreach.ledger.content import Content, compile_content, compose
 from outreach.ledger.keys import encode_key
 from outreach.ledger.materialise import ADDRESS_KINDS
@@ -87,7 +89,7 @@ async def load_step(rt: Runtime, round_id: int, step: int, gateway_id: int) -> S
 
 
 async def load_letters(
-    rt: Runtime, step: StepContent, period: int, shard: int, ids: Sequence[int]
+    rt: Runtime, cache: SetCache, step: StepContent, period: int, shard: int, ids: Sequence[int]
 ) -> list[Letter]:
     """Messages of one shard with names, addresses and values, in the order of their ids."""
     async with rt.db.begin() as conn:
@@ -103,7 +105,7 @@ async def load_letters(
         orgs = await (
             await conn.execute(SQL["org_names"], {"ids": sorted({row["org_id"] for row in rows})})
         ).fetchall()
-        attributes = await _attributes(conn, step.content.variables, taxpayer_ids)
+        attributes = await _attributes(conn, cache, step.content.variables, taxpayer_ids)
     vault = open_vault(rt.settings)
     known = {row["id"]: row["name"] for row in names}
     offices = {row["id"]: row["name"] for row in orgs}
@@ -111,12 +113,21 @@ async def load_letters(
 
 
 async def _attributes(
-    conn: Connection, variables: Collection[str], taxpayer_ids: Sequence[int]
+    conn: Connection, cache: SetCache, variables: Collection[str], taxpayer_ids: Sequence[int]
 ) -> dict[str, dict[int, Any]]:
-    defined = await load_attributes(conn)
-    wanted = [defined[name] for name in sorted(variables) if name in defined]
+    """Attribute code to taxpayer to value, for the variables that are attributes."""
+    rows = await (await conn.execute(SQL["attribute_types"], {"codes": sorted(variables)})).fetchall()
+    types = {row["code"]: row["type"] for row in rows}
+    if not types:
+        return {}
+    columns = await read_many(conn, cache, sorted(types), np.array(taxpayer_ids, dtype=np.int64))
     return {
-        attribute.code: await read_values(conn, attribute, taxpayer_ids) for attribute in wanted
+        code: {
+            taxpayer: from_stored(types[code], int(value))
+            for taxpayer, value, known in zip(taxpayer_ids, values, present, strict=True)
+            if known
+        }
+        for code, (values, present) in columns.items()
     }
 
 
@@ -135,7 +146,7 @@ def _letter(
     taxpayers = [known.get(taxpayer) or name for taxpayer in row["taxpayer_ids"]]
     first = row["taxpayer_ids"][0]
     values = {
-        **{code: by_taxpayer.get(first, Decimal(0)) for code, by_taxpayer in attributes.items()},
+        **{code: held[first] for code, held in attributes.items() if first in held},
         **step.variables,
         "name": name,
         "org": offices.get(row["org_id"], ""),
@@ -161,10 +172,16 @@ def write_letter(
 ) -> tuple[Outbound, int]:
     """The message as it leaves, and how many parts it is billed for. It names only households that have
     still to act."""
-    names = [name for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True) if taxpayer not in acted]
+    names = [
+        name
+        for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True)
+        if taxpayer not in acted
+    ]
     unsubscribe = ""
     if step.content.channel == "email":
-        unsubscribe = f"{rt.settings.base_url}/unsubscribe/{unsubscribe_token(rt.settings, letter.message_id)}"
+        unsubscribe = (
+            f"{rt.settings.base_url}/unsubscribe/{unsubscribe_token(rt.settings, letter.message_id)}"
+        )
     values = {
         **letter.values,
         "taxpayer": names[0],

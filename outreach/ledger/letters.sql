@@ -25,3 +25,7 @@ from round_step s
 join round r on r.id = s.round_id join campaign c on c.id = r.campaign_id
 join template_version v on v.id = s.version_id join template t on t.id = v.template_id
 where s.round_id = %(round_id)s and s.step = %(step)s
+
+-- name: attribute_types
+-- Which of a content's variables are attributes.
+select code, type from attribute where code = any(%(codes)s)

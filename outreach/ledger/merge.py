@@ -18,7 +18,6 @@ Row = dict[str, Any]
 Place = tuple[int, int]
 
 
-
 async def merge_receipts(rt: Runtime) -> int:
     """Apply the next receipts of the inbox; returns how many were read, 0 if another process is at it."""
     async with rt.db.begin() as conn:
@@ -155,7 +154,7 @@ async def _learn(conn: Connection, rows: Sequence[Row]) -> None:
         (row["dest"], not row["fallback"] and row["state"] != State.FAILED)
         for row in rows
         if row["dest"] is not None
-        and (row["fallback"] or row["state"] == State.FAILED and row["code"] in _NOT_RCS_CODES)
+        and (row["fallback"] or (row["state"] == State.FAILED and row["code"] in _NOT_RCS_CODES))
     ]
     if learned:
         keys = {"dests": [dest for dest, _ in learned], "ables": [able for _, able in learned]}

@@ -54,9 +54,7 @@ class Verdict:
     lower: bool = False
 
 
-async def claim_batch(
-    rt: Runtime, gateway: Gateway, shard: int, batch_id: int, owner: str
-) -> Claim | None:
+async def claim_batch(rt: Runtime, gateway: Gateway, shard: int, batch_id: int, owner: str) -> Claim | None:
     """Take a batch under a new fence; the window that the last holder left open becomes unknown."""
     async with rt.db.begin() as conn:
         row = await (

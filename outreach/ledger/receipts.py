@@ -118,8 +118,18 @@ class ReceiptDesk:
                 "receipt_inbox",
                 _COLUMNS,
                 (
-                    (period, r.gateway_id, r.message_id, r.whole_request, r.dest, r.ref, r.state, r.code,
-                     r.fallback, r.at)
+                    (
+                        period,
+                        r.gateway_id,
+                        r.message_id,
+                        r.whole_request,
+                        r.dest,
+                        r.ref,
+                        r.state,
+                        r.code,
+                        r.fallback,
+                        r.at,
+                    )
                     for r in rows
                 ),
             )
@@ -135,7 +145,9 @@ def period_of(moment: datetime) -> int:
     return local.year * 100 + local.month
 
 
-async def accept_push(desk: ReceiptDesk, gateway_id: int, secret: str, request: WebhookRequest) -> WebhookReply:
+async def accept_push(
+    desk: ReceiptDesk, gateway_id: int, secret: str, request: WebhookRequest
+) -> WebhookReply:
     """The webhook route's one call: 200 only after everything is durable, 403 and 404 for strangers."""
     try:
         return await desk.accept(gateway_id, secret, request)

@@ -90,7 +90,7 @@ async def _reconcile_group(
     sender: Sender, gateway: Gateway, adapter: Adapter, group: _Group, safe_until: float
 ) -> None:
     step = await load_step(sender.rt, group.round_id, group.step, gateway.id)
-    letters = await load_letters(sender.rt, step, group.period, group.shard, group.ids)
+    letters = await load_letters(sender.rt, sender.gate.cache, step, group.period, group.shard, group.ids)
     unsent = [letter for letter in letters if group.was[letter.message_id] == State.PLANNED]
     doubtful = [letter for letter in letters if group.was[letter.message_id] == State.UNKNOWN]
     verdicts: list[Verdict] = []
@@ -105,7 +105,9 @@ async def _reconcile_group(
             unsent += absent
         case _:
             verdicts += [Verdict(letter.message_id, State.UNKNOWN) for letter in doubtful]
-    verdicts += await _send(sender, gateway, adapter, step, group, sorted(unsent, key=_by_id), safe_until, True)
+    verdicts += await _send(
+        sender, gateway, adapter, step, group, sorted(unsent, key=_by_id), safe_until, True
+    )
     verdicts += await _send(sender, gateway, adapter, step, group, again, safe_until, False)
     async with sender.rt.db.begin() as conn:
         await settle(conn, group.period, group.shard, verdicts)
@@ -144,8 +146,14 @@ async def _ask(
         for letter in letters
     ]
     answers = await adapter.query(questions)
-    verdicts = [_found(letter, answer) for letter, answer in zip(letters, answers, strict=True) if answer.found is not False]
-    return verdicts, [letter for letter, answer in zip(letters, answers, strict=True) if answer.found is False]
+    verdicts = [
+        _found(letter, answer)
+        for letter, answer in zip(letters, answers, strict=True)
+        if answer.found is not False
+    ]
+    return verdicts, [
+        letter for letter, answer in zip(letters, answers, strict=True) if answer.found is False
+    ]
 
 
 def _found(letter: Letter, answer: QueryResult) -> Verdict:
@@ -168,7 +176,9 @@ async def _send(
     if not letters:
         return []
     opened = (await sender.gate.rounds()).get(group.round_id)
-    if opened is None or not await sender.limiter.take(gateway.rate, len(letters), urgent=False, until=safe_until):
+    if opened is None or not await sender.limiter.take(
+        gateway.rate, len(letters), urgent=False, until=safe_until
+    ):
         state = State.PLANNED if certainly_unsent else State.UNKNOWN
         return [Verdict(letter.message_id, state, rest=1.0, lower=certainly_unsent) for letter in letters]
     acted = await sender.gate.acted(opened)
@@ -179,13 +189,20 @@ async def _send(
             LinkWish(letter.message_id, opened.id, letter.taxpayer_ids, letter.person_id, opened.ends_at)
             for letter in letters
         ]
-        links = await sender.issue_links(conn, wishes) if "link" in step.content.variables else [""] * len(letters)
+        links = (
+            await sender.issue_links(conn, wishes)
+            if "link" in step.content.variables
+            else [""] * len(letters)
+        )
     linked = {letter.message_id: link for letter, link in zip(letters, links, strict=True)}
     planned = [replace(letter, state=State.PLANNED) for letter in letters]
     withheld, ready = sort_out(planned, refusing, acted)
     if not certainly_unsent:
         ready, withheld = planned, []
-    written = [write_letter(sender.rt, step, letter, linked[letter.message_id], acted if certainly_unsent else ()) for letter in ready]
+    written = [
+        write_letter(sender.rt, step, letter, linked[letter.message_id], acted if certainly_unsent else ())
+        for letter in ready
+    ]
     results = await adapter.send([message for message, _ in written])
     verdicts = [replace(verdict, lower=True) for verdict in withheld]
     for letter, result, (_, parts) in zip(ready, results, written, strict=True):

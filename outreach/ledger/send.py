@@ -12,7 +12,15 @@ from channels.base import Adapter, SendResult
 from channels.errors import GatewayError
 from outreach.ledger.gate import Gate, OpenRound, opted_out
 from outreach.ledger.gateways import Fleet, Gateway
-from outreach.ledger.letters import IssueLinks, Letter, LinkWish, StepContent, load_letters, load_step, write_letter
+from outreach.ledger.letters import (
+    IssueLinks,
+    Letter,
+    LinkWish,
+    StepContent,
+    load_letters,
+    load_step,
+    write_letter,
+)
 from outreach.ledger.limits import Limiter
 from outreach.ledger.protocol import (
     Claim,
@@ -85,7 +93,7 @@ async def _gateway_of(rt: Runtime, shard: int, batch_id: int) -> int | None:
 async def _drain(sender: Sender, gateway: Gateway, adapter: Adapter, claim: Claim) -> int:
     step = await load_step(sender.rt, claim.round_id, claim.step, gateway.id)
     ids = [claim.message_id(position) for position in range(claim.watermark, claim.n)]
-    letters = await load_letters(sender.rt, step, claim.period, claim.shard, ids)
+    letters = await load_letters(sender.rt, sender.gate.cache, step, claim.period, claim.shard, ids)
     settled, verdicts, pause = claim.watermark, list[Verdict](), 0.0
     while True:
         window = await _turn(sender, gateway, step, claim, letters, settled, verdicts, pause)
@@ -218,4 +226,6 @@ def _stopped(letters: Sequence[Letter], rest: float) -> list[Verdict]:
 
 def _is_ill(results: Sequence[SendResult]) -> bool:
     # A whole slice refused for reasons of the account: more of the batch would only queue up behind it.
-    return bool(results) and all(result.fault is not None and result.fault.touches == "gateway" for result in results)
+    return bool(results) and all(
+        result.fault is not None and result.fault.touches == "gateway" for result in results
+    )

@@ -107,7 +107,7 @@ create table import_error (
     field text not null,
     value_masked text not null,
     reason text not null,
-    refused boolean not null
+    refused boolean not null default true
 );
 comment on column import_error.refused is 'true: the row was left out; false: only this value';
 create index on import_error (import_id, row_number);

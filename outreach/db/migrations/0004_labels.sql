@@ -2,7 +2,7 @@
 
 create table label (
     code text primary key,
-    name text not null unique,
+    name text not null unique deferrable initially deferred,
     kind text not null check (kind in ('flag', 'value')),
     options jsonb not null default '{}',
     category text not null default '',
@@ -17,7 +17,7 @@ comment on column label.withdrawn is 'no longer in the latest catalogue: saved e
 
 create table attribute (
     code text primary key,
-    name text not null unique,
+    name text not null unique deferrable initially deferred,
     type text not null check (type in ('money', 'integer', 'percent', 'date')),
     unit text not null default '',
     category text not null default '',

@@ -91,9 +91,10 @@ create table message_count (
 );
 create index on message_count (round_id, step);
 
+create sequence receipt_id as bigint;
 create table receipt_inbox (
     period int not null,
-    id bigint generated always as identity,
+    id bigint not null default nextval('receipt_id'),
     gateway_id smallint not null,
     message_id bigint,
     whole_request boolean not null default false,

@@ -1,0 +1,174 @@
+"""The adapter of the WeChat official account."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+import orjson
+from pydantic import Field, SecretStr, field_validator
+
+from channels.base import (
+    Adapter,
+    Channel,
+    Config,
+    Facts,
+    Outbound,
+    Parsed,
+    SendResult,
+    WebhookReply,
+    WebhookRequest,
+    refused,
+    unknown,
+)
+from channels.errors import Fault, GatewayError, WebhookRejected
+from channels.http import MaybeSent, NotSent
+from channels.wechat_official import crypto, pushes
+from channels.wechat_official.answers import explain, fault_of, result_of
+from channels.wechat_official.client import Client, Unreadable, no_answer
+from channels.wechat_official.fields import FieldInvalid, fit
+
+_SEND = "/cgi-bin/message/template/send"
+_CHECK = "/cgi-bin/template/get_all_private_template"
+_MAX_ECHO = 1024
+
+
+class WechatOfficialConfig(Config):
+    """Settings of an official account, as shown under 设置与开发 → 基本配置 of the platform."""
+
+    api_base: str = Field(
+        "https://api.weixin.qq.com", title="接口地址", pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
+    )
+    app_id: str = Field(title="开发者 ID（AppID）", pattern=r"^[A-Za-z0-9_]{4,64}$")
+    app_secret: SecretStr = Field(title="开发者密码（AppSecret）")
+    callback_token: SecretStr = Field(title="服务器配置：令牌（Token）")
+    encoding_aes_key: SecretStr = Field(
+        title="服务器配置：消息加解密密钥（EncodingAESKey）", description="43 个字符；加密方式请选“安全模式”"
+    )
+    timeout: float = Field(10.0, title="超时（秒）", gt=0, le=60)
+    concurrency: int = Field(64, title="同时请求数", ge=1, le=512)
+
+    @field_validator("encoding_aes_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            crypto.read_key(value.get_secret_value())
+        except ValueError as error:
+            raise ValueError("EncodingAESKey 必须是 43 个字母或数字") from error
+        return value
+
+
+class WechatOfficial(Adapter):
+    """Template messages, one request each; the platform sends one key to one openid once in ten minutes."""
+
+    name: ClassVar[str] = "wechat_official"
+    facts: ClassVar[Facts] = Facts(
+        channel=Channel.WECHAT,
+        batch_size=1,
+        idempotent_for=timedelta(minutes=10),
+        features=frozenset({"uplink", "filed_template"}),
+    )
+    config_type: ClassVar[type[Config]] = WechatOfficialConfig
+
+    def __init__(self, config: WechatOfficialConfig) -> None:
+        self._config = config
+        self._key = crypto.read_key(config.encoding_aes_key.get_secret_value())
+        secret = config.app_secret.get_secret_value()
+        self._client = Client(config.api_base, config.app_id, secret, config.timeout, config.concurrency)
+
+    async def open(self) -> None:
+        """Fetch the access token. Raises GatewayError."""
+        await self._client.token()
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._client.close()
+
+    async def check(self) -> None:
+        """Fetch a token and list the templates. Raises GatewayError."""
+        try:
+            answer = await self._client.call("GET", _CHECK)
+        except (NotSent, MaybeSent, Unreadable) as error:
+            raise no_answer(error) from error
+        if answer.errcode:
+            raise GatewayError(fault_of(answer.errcode), explain(answer), str(answer.errcode))
+
+    async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
+        """One request per message, `concurrency` at a time."""
+        results = [unknown(message.key) for message in batch]
+        work = iter(enumerate(batch))
+        lanes = min(self._config.concurrency, len(batch))
+        await asyncio.gather(*(self._drain(work, results) for _ in range(lanes)))
+        return results
+
+    async def _drain(self, work: Iterator[tuple[int, Outbound]], results: list[SendResult]) -> None:
+        for position, message in work:
+            results[position] = await self._send_one(message)
+
+    async def _send_one(self, message: Outbound) -> SendResult:
+        try:
+            answer = await self._client.call("POST", _SEND, compose(message))
+        except FieldInvalid as error:
+            return refused(message.key, Fault.REJECTED, f"47003:{error.field}"[:64])
+        except GatewayError as error:
+            return refused(message.key, error.fault, error.code)
+        except NotSent:
+            return refused(message.key, Fault.UNREACHABLE)
+        except MaybeSent:
+            return unknown(message.key)
+        except Unreadable as error:
+            return unknown(message.key, error.code)
+        return result_of(message.key, answer, datetime.now(UTC))
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Check the platform's signature; of a push, that over its encrypted content. Raises
+        WebhookRejected."""
+        if request.method == "GET":
+            self._expect(request, "signature")
+        else:
+            self._expect(request, "msg_signature", pushes.read_xml(request.body).get("Encrypt", ""))
+
+    def _expect(self, request: WebhookRequest, name: str, *content: str) -> None:
+        token, query = self._config.callback_token.get_secret_value(), request.query
+        parts = (token, query.get("timestamp", ""), query.get("nonce", ""), *content)
+        try:
+            signed = crypto.is_signed(query.get(name, ""), *parts)
+        except UnicodeEncodeError as error:
+            raise WebhookRejected("signature parameters are not text") from error
+        if not signed:
+            raise WebhookRejected(f"{name} does not fit")
+
+    def parse(self, request: WebhookRequest) -> Parsed:
+        """Answer the platform's question whether this address is ours, or read a push. Raises
+        WebhookRejected."""
+        if request.method == "GET":
+            return Parsed(reply=_echo(request.query.get("echostr", "")))
+        encrypted = pushes.read_xml(request.body).get("Encrypt", "")
+        content = crypto.decrypt(self._key, self._config.app_id, encrypted)
+        return pushes.read_push(pushes.read_xml(content))
+
+
+def compose(message: Outbound) -> bytes:
+    """The JSON of a template message. Raises FieldInvalid."""
+    if not message.template:
+        raise FieldInvalid("template_id")
+    body: dict[str, object] = {
+        "touser": message.address,
+        "template_id": message.template,
+        "client_msg_id": message.key,
+        "data": {key: {"value": fit(key, value)} for key, value in message.params.items()},
+    }
+    if message.url:
+        body["url"] = message.url
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise FieldInvalid("json") from error
+
+
+def _echo(text: str) -> WebhookReply:
+    if not text or len(text) > _MAX_ECHO:
+        raise WebhookRejected("echostr is missing or too long")
+    # Plain text and no sniffing: what is echoed must never become a page of this host.
+    headers = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+    return WebhookReply(headers=headers, body=text.encode("utf-8", "replace"))

@@ -1,0 +1,1 @@
+"""What was reached and what it changed: reports whose sums agree."""

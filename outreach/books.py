@@ -1,0 +1,112 @@
+"""The books of the simulated gateways against the ledger, message by message.
+
+A message that the ledger holds as accepted or beyond must stand in exactly one book exactly once; one that it
+holds as unknown may stand there once; every other one must not stand there at all.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from outreach.governance.vault import open_vault
+from outreach.ledger.gateways import load_gateways
+from outreach.ledger.keys import DIRECT_FROM, MESSAGES_PER_BATCH, decode_key
+from outreach.ledger.materialise import ADDRESS_KINDS
+from outreach.ledger.states import State
+from outreach.runtime import Runtime
+
+_PAGE = 50_000
+_EMPTY_KEY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one gateway's books say against the ledger, in messages. All but `booked`, `held` and
+    `unknown_booked` must be zero."""
+
+    gateway: str
+    booked: int
+    held: int
+    lost: int
+    duplicated: int
+    unexpected: int
+    unknown_booked: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether the books equal the ledger."""
+        return not (self.lost or self.duplicated or self.unexpected)
+
+
+async def read_books(rt: Runtime, control: str) -> list[dict[str, Any]]:
+    """Every entry of a simulator's books."""
+    entries: list[dict[str, Any]] = []
+    while True:
+        answer = await rt.http.get(f"{control}/_sim/books", params={"after": len(entries)}, timeout=60)
+        page = answer.json()["entries"]
+        entries += page
+        if len(page) < _PAGE:
+            return entries
+
+
+async def compare_books(rt: Runtime, controls: dict[str, str]) -> list[Comparison]:
+    """Compare every simulated gateway's books with the ledger."""
+    comparisons = []
+    for gateway in (await load_gateways(rt)).values():
+        if gateway.adapter not in controls:
+            continue
+        entries = await read_books(rt, controls[gateway.adapter])
+        rows = await rt.db.fetch(
+            "select m.id, m.dest, m.state from batch b join message m on m.period = b.period"
+            " and m.shard = b.shard and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000"
+            " where b.gateway_id = %(id)s",
+            {"id": gateway.id},
+        )
+        booked = _booked(rt, gateway.channel, entries, rows)
+        comparisons.append(_compare(gateway.name, booked, {row["id"]: row["state"] for row in rows}))
+    return comparisons
+
+
+def _booked(
+    rt: Runtime, channel: str, entries: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> Counter[int]:
+    # A request that carries many messages has one key: the destination tells which of them is meant.
+    vault, kind = open_vault(rt.settings), f"address.{ADDRESS_KINDS[channel]}"
+    places: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in rows:
+        places[row["id"] // MESSAGES_PER_BATCH, row["dest"]].append(row["id"])
+    for ids in places.values():
+        ids.sort()
+    counts: Counter[int] = Counter()
+    for entry in entries:
+        first = decode_key(plain_key(entry["key"]))
+        if first is None or first >= DIRECT_FROM:
+            continue
+        dest = vault.dest(vault.blind_index(kind, entry["address"]))
+        behind = [one for one in places[first // MESSAGES_PER_BATCH, dest] if one >= first]
+        counts[behind[0] if behind else first] += 1
+    return counts
+
+
+def plain_key(key: str) -> str:
+    """Our key out of the form in which a gateway books it (a UUID for 5G messages)."""
+    packed = key.replace("-", "")
+    if len(packed) != 32:
+        return key
+    try:
+        return bytes.fromhex(packed).rstrip(b"\0").decode("ascii")
+    except ValueError:
+        return _EMPTY_KEY
+
+
+def _compare(name: str, booked: Counter[int], states: dict[int, int]) -> Comparison:
+    sent = {State.ACCEPTED, State.DELIVERED, State.READ}
+    return Comparison(
+        name,
+        sum(booked.values()),
+        sum(state in sent for state in states.values()),
+        sum(state in sent and booked[message] == 0 for message, state in states.items()),
+        sum(count - 1 for count in booked.values() if count > 1),
+        sum(states.get(message) not in sent | {State.UNKNOWN, State.FAILED} for message in booked),
+        sum(states.get(message) == State.UNKNOWN for message in booked),
+    )

@@ -1,0 +1,86 @@
+"""Excel files, .xlsx and .xls: values only, formulas are never computed."""
+
+import zipfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetVisibleEnum,
+    ZipError,
+)
+
+from outreach.errors import InvalidInput
+from outreach.imports.blocks import RawBlock
+
+MOST_UNPACKED = 1 << 30
+"""Bytes of XML in one workbook; a million rows of thirty columns stay below."""
+_BOMB_SIZE, _BOMB_RATIO = 64 << 20, 200
+_LARGEST_XLS = 256 << 20
+
+SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls"})
+
+
+def open_sheet(path: Path, name: str | None = None) -> CalamineSheet:
+    """The sheet of that name, or the only visible one that holds anything. Raises InvalidInput."""
+    _refuse_bomb(path)
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+        return book.get_sheet_by_name(name) if name else _only_sheet(book, path)
+    except PasswordError as error:
+        raise InvalidInput(f"“{path.name}”设有密码，请取消密码后再导入", field="file") from error
+    except (CalamineError, ZipError, OSError) as error:
+        raise InvalidInput(
+            f"无法打开“{path.name}”，它可能已损坏，或者不是Excel文件；可另存为CSV后再试", field="file"
+        ) from error
+
+
+def read_head(sheet: CalamineSheet, rows: int) -> list[list[object]]:
+    """The first rows."""
+    return [list(row) for row in islice(sheet.iter_rows(), rows)]
+
+
+def sheet_blocks(sheet: CalamineSheet, size: int, skip: int) -> Iterator[RawBlock]:
+    """All rows in blocks; the first block skips titles and header."""
+    rows = iter(sheet.iter_rows())
+    while part := list(islice(rows, size)):
+        yield RawBlock(rows=part, skip=skip)
+        skip = 0
+
+
+def _only_sheet(book: CalamineWorkbook, path: Path) -> CalamineSheet:
+    visible = [item.name for item in book.sheets_metadata if item.visible == SheetVisibleEnum.Visible]
+    filled = [sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.total_height > 0]
+    if len(filled) == 1:
+        return filled[0]
+    if not filled:
+        raise InvalidInput(f"“{path.name}”里没有数据", field="file")
+    names = "、".join(sheet.name for sheet in filled)
+    raise InvalidInput(
+        f"“{path.name}”里有{len(filled)}个有内容的工作表（{names}），请只保留要导入的一个",
+        field="file",
+        sheets=[sheet.name for sheet in filled],
+    )
+
+
+def _refuse_bomb(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        if path.stat().st_size > _LARGEST_XLS:
+            raise InvalidInput(f"“{path.name}”过大，请另存为CSV后再导入", field="file")
+        return
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    dense = any(
+        entry.file_size > _BOMB_SIZE and entry.file_size > _BOMB_RATIO * max(entry.compress_size, 1)
+        for entry in entries
+    )
+    if unpacked > MOST_UNPACKED or dense:
+        raise InvalidInput(
+            f"“{path.name}”解压后过大（超过{MOST_UNPACKED >> 20}MB或压缩比异常），请拆分或另存为CSV后再导入",
+            field="file",
+        )

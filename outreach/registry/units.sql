@@ -1,0 +1,2 @@
+-- name: units
+select id, code, path from org_unit;

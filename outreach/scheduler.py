@@ -1,0 +1,65 @@
+"""The scheduler: APScheduler only ticks; what is due is decided by rows in PostgreSQL.
+
+Any number of schedulers may run. An advisory lock lets one of them act at a time, so a second one costs a
+query a second and takes over when the first is gone.
+"""
+
+import asyncio
+import signal
+
+import uvloop
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from campaigns.rounds import Ticker, tick
+from outreach.config import Settings
+from outreach.labels.cache import SetCache
+from outreach.ledger.gateways import Fleet
+from outreach.logs import configure_logs, get_log
+from outreach.runtime import Runtime, close_runtime, open_runtime
+
+_LOCK = 7_640_003
+
+
+async def tick_once(ticker: Ticker) -> None:
+    """One tick, if no other process is at it. Trouble is logged, and the next tick comes."""
+    try:
+        async with ticker.rt.db.begin() as conn:
+            row = await (
+                await conn.execute("select pg_try_advisory_xact_lock(%s) as mine", (_LOCK,))
+            ).fetchone()
+            if row and row["mine"]:
+                await tick(ticker)
+    except (DatabaseError, PoolTimeout, RedisError, OSError) as error:
+        get_log().warning("tick.troubled", error=type(error).__name__)
+
+
+async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
+    """Tick until `stop` is set."""
+    ticker = Ticker(rt, Fleet(rt), SetCache())
+    scheduler = AsyncIOScheduler(timezone="Asia/Shanghai")
+    scheduler.add_job(
+        tick_once, "interval", [ticker], seconds=rt.settings.tick_seconds, max_instances=1, coalesce=True
+    )
+    scheduler.start()
+    await stop.wait()
+    scheduler.shutdown(wait=False)
+
+
+async def _main(settings: Settings) -> None:
+    rt = await open_runtime(settings, name="scheduler")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await run_scheduler(rt, stop)
+    finally:
+        await close_runtime(rt)
+
+
+def main(settings: Settings) -> None:
+    """Run a scheduler process until SIGTERM or SIGINT."""
+    configure_logs(settings.log_level, settings.log_json)
+    uvloop.run(_main(settings))

@@ -1,0 +1,187 @@
+"""Who may see a statement: a one-time code to the phone of record, then a short session.
+
+Limits (all in PostgreSQL): a code has 6 digits and lives 5 minutes; 3 codes per link in 24 hours; 5 wrong
+entries in 24 hours lock the link for 24 hours. Callers cannot tell an unknown link from an expired, revoked
+or locked one: the answers are the same. Every step is recorded in statement_access.
+"""
+
+import hmac
+import ipaddress
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.governance.vault import Vault, open_vault
+from outreach.runtime import Runtime
+from outreach.statements.links import is_token, token_hash
+
+_SQL = load_queries(__file__)
+CODE_DIGITS = 6
+CODE_SECONDS = 300
+CODES_A_DAY = 3
+MOST_TRIES = 5
+SESSION_SECONDS = 1_800
+
+
+@dataclass(frozen=True, slots=True)
+class CodeToSend:
+    """A fresh code, for whoever sends messages; it is nowhere else in clear."""
+
+    person_id: int
+    code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSession:
+    """A verified visit: the households that the link named."""
+
+    token_hash: bytes
+    taxpayer_ids: tuple[int, ...]
+    expires_at: datetime
+
+
+def network_of(remote: str) -> str:
+    """The /24 (IPv4) or /48 (IPv6) of a visitor; 0.0.0.0/32 when the address cannot be read."""
+    try:
+        address = ipaddress.ip_address(remote)
+    except ValueError:
+        return "0.0.0.0/32"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
+async def ask_code(rt: Runtime, token: str, remote: str) -> CodeToSend | None:
+    """Make a one-time code for the person of the link; None when there is nothing to send.
+
+    The caller answers the visitor in the same words either way.
+    """
+    vault = open_vault(rt.settings)
+    hashed = token_hash(vault, token)
+    async with rt.db.begin() as conn:
+        link = await _lock(conn, token, hashed)
+        if link is None:
+            await _record(conn, "miss", hashed, remote)
+            return None
+        if not await _may_send(conn, link):
+            await _record(conn, "code_refused", hashed, remote)
+            return None
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+        params = {"hash": hashed, "code": _code_hash(vault, hashed, code), "seconds": CODE_SECONDS}
+        row = await (await conn.execute(_SQL["add_code"], params)).fetchone()
+        assert row is not None
+        await _record(conn, "code_sent", hashed, remote)
+    return CodeToSend(link["person_id"], code, row["expires_at"])
+
+
+async def enter_code(rt: Runtime, token: str, code: str, remote: str) -> str | None:
+    """Open a session when the code is right; returns its secret (128 bits) for the cookie, else None.
+
+    A code opens one session only. A wrong one counts; the fifth within 24 hours locks the link.
+    """
+    vault = open_vault(rt.settings)
+    hashed = token_hash(vault, token)
+    async with rt.db.begin() as conn:
+        link = await _lock(conn, token, hashed)
+        if link is None or not link["alive"] or link["locked"]:
+            await _record(conn, "miss" if link is None else "code_refused", hashed, remote)
+            return None
+        found = await (await conn.execute(_SQL["code_hash"], {"hash": hashed})).fetchone()
+        given = _code_hash(vault, hashed, code.strip())
+        if found is None or not found["usable"] or not hmac.compare_digest(bytes(found["code_hash"]), given):
+            await _count_try(conn, link, hashed, remote)
+            return None
+        await conn.execute(_SQL["use_code"], {"id": found["id"]})
+        secret = secrets.token_urlsafe(16)
+        params = {"hash": hashed, "session": _session_hash(vault, secret), "seconds": SESSION_SECONDS}
+        await conn.execute(_SQL["open_session"], params)
+        await _record(conn, "verified", hashed, remote)
+    return secret
+
+
+async def find_session(rt: Runtime, secret: str) -> StatementSession | None:
+    """The session of a cookie, while it and its link live."""
+    if not secret or len(secret) > 64:
+        return None
+    params = {"session": _session_hash(open_vault(rt.settings), secret)}
+    row = await rt.db.fetch_one(_SQL["find_session"], params)
+    if row is None:
+        return None
+    return StatementSession(bytes(row["token_hash"]), tuple(row["taxpayer_ids"]), row["expires_at"])
+
+
+async def end_session(rt: Runtime, secret: str, remote: str) -> None:
+    """The visitor leaves; the cookie opens nothing any more."""
+    async with rt.db.begin() as conn:
+        params = {"session": _session_hash(open_vault(rt.settings), secret)}
+        row = await (await conn.execute(_SQL["end_session"], params)).fetchone()
+        if row is not None:
+            await _record(conn, "ended", bytes(row["token_hash"]), remote)
+
+
+async def record_access(
+    conn: Connection, session: StatementSession, event: str, remote: str, taxpayer_id: int, statement_id: int
+) -> None:
+    """Audit that a document was `viewed` or `downloaded`."""
+    await _record(conn, event, session.token_hash, remote, taxpayer_id, statement_id)
+
+
+async def note_miss(rt: Runtime, text: str, remote: str) -> None:
+    """Record that a network asked for a code of a message that there is not."""
+    async with rt.db.begin() as conn:
+        await _record(conn, "miss", token_hash(open_vault(rt.settings), text), remote)
+
+
+async def count_misses(rt: Runtime, remote: str) -> int:
+    """Unknown tokens that this network tried within the last minute."""
+    row = await rt.db.fetch_one(_SQL["misses"], {"network": network_of(remote)})
+    return int(row["n"]) if row else 0
+
+
+async def read_miss_share(rt: Runtime, minutes: int = 10) -> tuple[int, int]:
+    """Attempts and misses of the last minutes over all networks; more than 1 % of misses is an alert."""
+    row = await rt.db.fetch_one(_SQL["miss_share"], {"minutes": minutes})
+    return (int(row["attempts"]), int(row["misses"])) if row else (0, 0)
+
+
+async def _lock(conn: Connection, token: str, hashed: bytes) -> dict[str, Any] | None:
+    row = await (await conn.execute(_SQL["lock_link"], {"hash": hashed})).fetchone()
+    return row if is_token(token) else None
+
+
+async def _may_send(conn: Connection, link: dict[str, Any]) -> bool:
+    sent = await (await conn.execute(_SQL["codes_today"], {"hash": link["token_hash"]})).fetchone()
+    assert sent is not None
+    return bool(
+        link["alive"] and not link["locked"] and sent["n"] < CODES_A_DAY and link["person_id"] is not None
+    )
+
+
+async def _count_try(conn: Connection, link: dict[str, Any], hashed: bytes, remote: str) -> None:
+    tries = link["tries"] + 1
+    await conn.execute(_SQL["count_try"], {"hash": hashed, "tries": tries, "most": MOST_TRIES})
+    await _record(conn, "locked" if tries >= MOST_TRIES else "code_wrong", hashed, remote)
+
+
+async def _record(
+    conn: Connection,
+    event: str,
+    hashed: bytes,
+    remote: str,
+    taxpayer: int | None = None,
+    statement: int | None = None,
+) -> None:
+    params = {"event": event, "hash": hashed, "network": network_of(remote)}
+    await conn.execute(_SQL["add_access"], {**params, "taxpayer": taxpayer, "statement": statement})
+
+
+def _code_hash(vault: Vault, hashed: bytes, code: str) -> bytes:
+    return vault.keyed_hash("link.code").digest(hashed + code.encode())
+
+
+def _session_hash(vault: Vault, secret: str) -> bytes:
+    return vault.keyed_hash("statement.session").digest(secret.encode())

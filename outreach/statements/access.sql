@@ -1,0 +1,80 @@
+-- name: lock_link
+-- The row lock makes attempts on one link queue up: tries cannot be raced past their limit.
+-- Life follows business time, as the messages do; locks and codes follow the machine's clock.
+select token_hash, taxpayer_ids,
+       coalesce(person_id, (select c.person_id from contact c where c.taxpayer_id = link.taxpayer_ids[1])) as person_id,
+       expires_at > business_now() and revoked_at is null as alive,
+       coalesce(locked_until > now(), false) as locked,
+       case when tries_since > now() - interval '24 hours' then tries else 0 end as tries
+from link where token_hash = %(hash)s
+for update;
+
+-- name: codes_today
+select count(*) as n from one_time_code
+where token_hash = %(hash)s and created_at > now() - interval '24 hours';
+
+-- name: add_code
+with opened as (
+    update link set opened_at = coalesce(opened_at, business_now()) where token_hash = %(hash)s)
+insert into one_time_code (token_hash, code_hash, expires_at)
+values (%(hash)s, %(code)s, now() + make_interval(secs => %(seconds)s))
+returning id, expires_at;
+
+-- name: code_hash
+-- Only the newest code counts; an older one that is still on its way must not open anything.
+select id, code_hash, expires_at > now() and used_at is null as usable
+from one_time_code where token_hash = %(hash)s
+order by id desc limit 1;
+
+-- name: count_try
+update link
+set tries = %(tries)s,
+    tries_since = case when %(tries)s = 1 then now() else tries_since end,
+    locked_until = case when %(tries)s >= %(most)s then now() + interval '24 hours' else locked_until end
+where token_hash = %(hash)s;
+
+-- name: use_code
+update one_time_code set used_at = now() where id = %(id)s;
+
+-- name: open_session
+with read as (
+    update link set tries = 0, tries_since = null, read_at = coalesce(read_at, business_now())
+    where token_hash = %(hash)s)
+insert into statement_session (session_hash, token_hash, expires_at)
+values (%(session)s, %(hash)s, now() + make_interval(secs => %(seconds)s));
+
+-- name: find_session
+select s.token_hash, l.taxpayer_ids, s.expires_at
+from statement_session s join link l using (token_hash)
+where s.session_hash = %(session)s and s.ended_at is null and s.expires_at > now()
+  and l.revoked_at is null and l.expires_at > business_now();
+
+-- name: end_session
+update statement_session set ended_at = now() where session_hash = %(session)s and ended_at is null
+returning token_hash;
+
+-- name: add_access
+insert into statement_access (event, token_hash, network, taxpayer_id, statement_id)
+values (%(event)s, %(hash)s, %(network)s, %(taxpayer)s, %(statement)s);
+
+-- name: misses
+select count(*) as n from statement_access
+where event = 'miss' and network = %(network)s and at > now() - interval '1 minute';
+
+-- name: miss_share
+-- What an alert watches: somebody who guesses raises the share of misses far above the usual.
+select count(*) as attempts, count(*) filter (where event = 'miss') as misses
+from statement_access
+where event in ('miss', 'code_sent', 'code_refused') and at > now() - make_interval(mins => %(minutes)s);
+
+-- name: documents
+select distinct on (taxpayer_id, year) id, taxpayer_id, year, content_enc, content_hash
+from statement
+where taxpayer_id = any(%(ids)s) and kind = 'yearly_bill'
+order by taxpayer_id, year desc, version desc;
+
+-- name: by_digest
+select s.year, s.version, s.issued_at, o.name as bureau,
+       not exists (select from statement newer where newer.supersedes = s.id) as current
+from statement s join taxpayer t on t.id = s.taxpayer_id join org_unit o on o.id = t.org_id
+where s.content_hash = %(digest)s;

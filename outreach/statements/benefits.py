@@ -1,0 +1,83 @@
+"""From a reported benefit to a line that a taxpayer can check: amount, formula, document, how to claim."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from outreach.errors import InvalidInput
+from outreach.statements import cit, iit, local_taxes, vat
+from outreach.statements.computed import Computation, Computed, Context
+from outreach.statements.inputs import Inputs
+from outreach.statements.rules import LISTED, Rule, rule_in_force
+
+CAVEAT = "以主管税务机关核定为准"
+DEDUCTION_CAVEAT = "扣除额从应纳税所得额中减去，不等于退税额"
+COMPUTATIONS: Mapping[str, Computation] = {
+    **vat.COMPUTATIONS,
+    **cit.COMPUTATIONS,
+    **iit.COMPUTATIONS,
+    **local_taxes.COMPUTATIONS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One computed benefit of one household in one tax period."""
+
+    rule: Rule
+    month: int
+    amount: Decimal
+    formula: str
+    figures: Mapping[str, Decimal]
+
+    @property
+    def is_timing(self) -> bool:
+        """Paid later or deducted earlier, not less: never part of what was spared."""
+        return self.rule.effect == "timing"
+
+    @property
+    def caveat(self) -> str:
+        """What must stand beside the amount."""
+        return f"{DEDUCTION_CAVEAT}；{CAVEAT}" if self.rule.effect == "deduction" else CAVEAT
+
+
+def compute_line(code: str, month: int, inputs: Mapping[str, str], *, province: str = "") -> Line:
+    """Compute one benefit by the rule in force in the tax period (yyyymm).
+
+    `inputs` are keys of `inputs.BY_KEY` to canonical texts. Raises RuleNotInForce, or InvalidInput naming the
+    column that is missing or wrong; for benefits by list also when the list was not checked.
+    """
+    rule = rule_in_force(code, month)
+    result = _compute(rule, month, Inputs(inputs), province)
+    return Line(rule, month, result.amount, result.formula, result.figures)
+
+
+def _compute(rule: Rule, month: int, inputs: Inputs, province: str) -> Computed:
+    if rule.code in LISTED and not (inputs.has("listed") and inputs.yes("listed")):
+        raise InvalidInput(
+            f"「{rule.name}」以主管部门名单为准，请先核对名单并在「核对名单」列填写「是」。", field="核对名单"
+        )
+    return COMPUTATIONS[rule.code](inputs, Context(rule.code, month, province))
+
+
+_HOW_TO = {
+    "免申即享": (
+        "无需申请：符合条件的，申报时系统自动减免。如上述所属期未减免，请核对申报表，"
+        "可更正申报并退还多缴税费。"
+    ),
+    "免申请(确认)": "无需申请：在电子税务局申报时确认即可。",
+    "申请": "需要申请：请在规定期限内通过电子税务局提交申请，由主管税务机关审核。",
+    "仅汇算填报": "请在次年3月1日至6月30日办理综合所得汇算清缴时，于个人所得税APP填报。",
+    "扣缴或汇算填报": "请在个人所得税APP填报专项附加扣除，由单位按月扣除，或于次年汇算清缴时填报。",
+    "扣缴或汇算选择": "请在个人所得税APP办理汇算清缴时，比较两种计税方式后选择。",
+}
+_DECLARE = "自行判断、申报享受：在申报表中填写该项减免，相关资料留存备查。"
+_LIST = "以主管部门公布的名单为准：确认在名单内后，申报享受，相关资料留存备查。"
+
+
+def how_to_claim(rule: Rule) -> str:
+    """One sentence for the household, by the rule's way of delivery."""
+    mode = rule.delivery_mode
+    if rule.code in LISTED:
+        return _LIST
+    return _HOW_TO.get(mode) or (_HOW_TO["免申即享"] if mode.startswith("免申即享") else _DECLARE)

@@ -1,0 +1,40 @@
+"""What a computation takes beside its inputs, and what it gives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from outreach.statements.inputs import Inputs
+from outreach.statements.money import ZERO, to_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The tax period (yyyymm) and the province (GB/T 2260 code, '' when unknown)."""
+
+    code: str
+    month: int
+    province: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """`amount` is the benefit in yuan, rounded to the fen; `figures` hold what else the rule determines
+    (tax payable, deductible, carried forward, month in which a deferral matures …)."""
+
+    amount: Decimal
+    formula: str
+    figures: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+Computation = Callable[[Inputs, Context], Computed]
+
+
+def computed(amount: Decimal, formula: str, **figures: Decimal) -> Computed:
+    """A result with everything rounded to the fen."""
+    return Computed(to_fen(amount), formula, {name: to_fen(value) for name, value in figures.items()})
+
+
+def nothing(formula: str, **figures: Decimal) -> Computed:
+    """No benefit, and the reason."""
+    return computed(ZERO, formula, **figures)

@@ -1,0 +1,153 @@
+"""Loading tax, benefit and yearly records from files: validated row by row, written block by block."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from outreach.db.copy import copy_rows
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.errors import InvalidInput
+from outreach.governance.vault import Vault, open_vault
+from outreach.runtime import Runtime
+from outreach.statements.record_files import TAX_NO, FileKind, detect_kind, read_csv
+
+_SQL = load_queries(__file__)
+_BLOCK = 20_000
+_MOST_ERRORS = 10_000
+_ERROR_COLUMNS = (
+    ("import_id", "int4"),
+    ("row_number", "int4"),
+    ("field", "text"),
+    ("value_masked", "text"),
+    ("reason", "text"),
+)
+TAX_NO_PURPOSE = "tax_no"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load did; good = new + changed + same. Errors stand in import_error under `import_id`."""
+
+    import_id: int
+    kind: str
+    read: int
+    good: int
+    bad: int
+    new: int
+    changed: int
+    same: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    row: int
+    field: str
+    reason: str
+
+
+async def load_records(rt: Runtime, path: Path, *, by: str = "system") -> Loaded:
+    """Load one CSV file; its kind is told from its headers (migration 0007 lists the columns).
+
+    A bad row is left out and recorded with row number, column and reason; the last of several rows with one
+    key counts. Raises InvalidInput when the file has no usable header.
+    """
+    lines = read_csv(path)
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    return await load_lines(rt, lines, name=path.name, sha256=digest, by=by)
+
+
+async def load_lines(
+    rt: Runtime, lines: Iterable[Sequence[str]], *, name: str, sha256: bytes, by: str = "system"
+) -> Loaded:
+    """As `load_records`, from lines that another reader (spreadsheets) gives; the first holds the headers."""
+    rows = iter(lines)
+    headers = [header.strip() for header in next(rows, [])]
+    kind = detect_kind(headers)
+    start = {"kind": kind.name, "name": name, "sha256": sha256, "by": by}
+    row = await rt.db.fetch_one(_SQL["start_import"], start)
+    assert row is not None
+    counts = dict.fromkeys(("read", "good", "bad", "new", "changed", "same"), 0)
+    try:
+        for block in _blocks(rows, headers):
+            await _load_block(rt, kind, row["id"], block, counts)
+    except BaseException:
+        await rt.db.execute(_SQL["fail_import"], {"id": row["id"]})
+        raise
+    await rt.db.execute(_SQL["finish_import"], {"id": row["id"], **counts})
+    return Loaded(row["id"], kind.name, **counts)
+
+
+def _blocks(
+    rows: Iterator[Sequence[str]], headers: Sequence[str]
+) -> Iterator[list[tuple[int, dict[str, str]]]]:
+    numbered = enumerate(rows, start=2)
+    filled = ((number, dict(zip(headers, row, strict=False))) for number, row in numbered if any(row))
+    while block := list(islice(filled, _BLOCK)):
+        yield block
+
+
+async def _load_block(
+    rt: Runtime,
+    kind: FileKind,
+    import_id: int,
+    block: Sequence[tuple[int, Mapping[str, str]]],
+    counts: dict[str, int],
+) -> None:
+    vault = open_vault(rt.settings)
+    async with rt.db.begin() as conn:
+        known = await _find(conn, vault, block)
+        rows, faults, good = _parse(kind, vault, block, known)
+        await conn.execute(_SQL[f"{kind.name}_block"])
+        await copy_rows(conn, "block", kind.table, rows)
+        merged = await (await conn.execute(_SQL[f"{kind.name}_merge"])).fetchone()
+        assert merged is not None
+        shown = faults[: max(_MOST_ERRORS - counts["bad"], 0)]
+        await copy_rows(
+            conn, "import_error", _ERROR_COLUMNS, ((import_id, f.row, f.field, "", f.reason) for f in shown)
+        )
+    counts["read"] += len(block)
+    counts["good"] += good
+    counts["bad"] += len(faults)
+    counts["new"] += merged["new"]
+    counts["changed"] += merged["changed"]
+    counts["same"] += good - merged["new"] - merged["changed"]
+
+
+async def _find(
+    conn: Connection, vault: Vault, block: Sequence[tuple[int, Mapping[str, str]]]
+) -> dict[bytes, tuple[int, str]]:
+    numbers = sorted({_number(cells) for _, cells in block})
+    indexes = vault.blind_indexes(TAX_NO_PURPOSE, numbers)
+    rows = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
+    return {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in rows}
+
+
+def _number(cells: Mapping[str, str]) -> str:
+    return cells.get(TAX_NO, "").strip().upper()
+
+
+def _parse(
+    kind: FileKind,
+    vault: Vault,
+    block: Sequence[tuple[int, Mapping[str, str]]],
+    known: Mapping[bytes, tuple[int, str]],
+) -> tuple[list[tuple[Any, ...]], list[_Fault], int]:
+    rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    faults: list[_Fault] = []
+    indexes = vault.blind_indexes(TAX_NO_PURPOSE, [_number(cells) for _, cells in block])
+    for (number, cells), index in zip(block, indexes, strict=True):
+        found = known.get(index)
+        if found is None:
+            faults.append(_Fault(number, TAX_NO, "没有登记该识别号的纳税人，请先导入纳税人或核对号码"))
+            continue
+        try:
+            row = (found[0], *kind.parse(cells, found[1]))
+        except InvalidInput as error:
+            faults.append(_Fault(number, str(error.details.get("field", "")), error.message))
+            continue
+        rows[row[: kind.key]] = row
+    return list(rows.values()), faults, len(block) - len(faults)

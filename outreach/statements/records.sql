@@ -1,0 +1,61 @@
+-- name: start_import
+insert into import_file (kind, name, sha256, by) values (%(kind)s, %(name)s, %(sha256)s, %(by)s) returning id;
+
+-- name: finish_import
+update import_file
+set state = 'finished', rows_read = %(read)s, rows_good = %(good)s, rows_bad = %(bad)s, rows_new = %(new)s,
+    rows_changed = %(changed)s, rows_same = %(same)s, finished_at = business_now()
+where id = %(id)s;
+
+-- name: fail_import
+update import_file set state = 'failed', finished_at = business_now() where id = %(id)s;
+
+-- name: find_taxpayers
+-- The province is the root of the unit's path: its parameters apply to the household.
+select t.tax_no_bidx, t.id, root.code as province
+from taxpayer t
+join org_unit unit on unit.id = t.org_id
+join org_unit root on root.path = split_part(unit.path, '.', 1) || '.'
+where t.tax_no_bidx = any(%(indexes)s);
+
+-- name: tax_records_block
+create temp table block (like tax_record) on commit drop;
+
+-- name: tax_records_merge
+-- What is the same is not written again: a file that comes twice costs no new row version.
+with merged as (
+    insert into tax_record as old select * from block
+    on conflict (taxpayer_id, month, tax_type) do update
+    set declared = excluded.declared, paid = excluded.paid, refunded = excluded.refunded,
+        late_fee = excluded.late_fee
+    where (old.declared, old.paid, old.refunded, old.late_fee)
+        is distinct from (excluded.declared, excluded.paid, excluded.refunded, excluded.late_fee)
+    returning xmax = 0 as is_new)
+select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+
+-- name: benefit_records_block
+create temp table block (like benefit_record) on commit drop;
+
+-- name: benefit_records_merge
+with merged as (
+    insert into benefit_record as old select * from block
+    on conflict (taxpayer_id, month, benefit_code, item) do update
+    set claimed = excluded.claimed, inputs = excluded.inputs, amount = excluded.amount
+    where (old.claimed, old.inputs, old.amount)
+        is distinct from (excluded.claimed, excluded.inputs, excluded.amount)
+    returning xmax = 0 as is_new)
+select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+
+-- name: annual_records_block
+create temp table block (like annual_record) on commit drop;
+
+-- name: annual_records_merge
+with merged as (
+    insert into annual_record as old select * from block
+    on conflict (taxpayer_id, year) do update
+    set credit_grade = excluded.credit_grade, income = excluded.income, prepaid = excluded.prepaid,
+        tax_due = excluded.tax_due
+    where (old.credit_grade, old.income, old.prepaid, old.tax_due)
+        is distinct from (excluded.credit_grade, excluded.income, excluded.prepaid, excluded.tax_due)
+    returning xmax = 0 as is_new)
+select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;

@@ -1,0 +1,195 @@
+"""The benefit catalogue as dated, versioned rules.
+
+Rows come from `benefit_catalogue.csv` (52 rules, superseded versions kept on purpose). A rule is chosen by
+the tax period: it must have begun, must not have ended, and no later version of the same family may have
+taken its place. Anything else is refused with RuleNotInForce, never answered with a stale figure.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from outreach.errors import InvalidInput
+
+CATALOGUE = Path(__file__).with_name("benefit_catalogue.csv")
+CATALOGUE_VERSION = "2026.1"
+Effect = Literal["reduction", "refund", "deduction", "timing"]
+
+_TIMING = frozenset({"CIT_EQUIP_500", "DEFER_MFG_SME_2021Q4", "DEFER_MFG_SME_2022"})
+_REFUND = frozenset({"VAT_CREDIT_REFUND_2022", "VAT_CREDIT_REFUND_2025", "IIT_HOUSE_SWAP"})
+_FAMILIES = (
+    "VAT_SS_EXEMPT",
+    "VAT_SS_3TO1",
+    "VAT_ADDDED_SERVICE",
+    "VAT_CREDIT_REFUND",
+    "CIT_SLP",
+    "SIX_TAX_HALF",
+    "VPT_NEV",
+    "IIT_BIZ_HALF",
+)
+# The threshold of the VAT Law follows the exemption of the announcements, under another name.
+_FAMILY_OF = {"VAT_SS_THRESHOLD_2026": "VAT_SS_EXEMPT", "VAT_SS_EXEMPT_ALL_2022": "VAT_SS_EXEMPT_ALL_2022"}
+# Deferrals name the tax periods that they cover; the catalogue's dates are those of the announcements.
+_PERIODS = {"DEFER_MFG_SME_2021Q4": (202110, 202112), "DEFER_MFG_SME_2022": (202201, 202206)}
+LISTED = frozenset({"VAT_ADDDED_ADVMFG", "VAT_ADDDED_IC", "VAT_ADDDED_MTOOL", "CIT_RND_120"})
+"""Benefits by another ministry's list: never inferred, the list must have been checked."""
+
+PROVINCE_VALUES: Mapping[str, Mapping[str, Decimal]] = {
+    "EMP_VETERAN_SELF": {"": Decimal(20000), "44": Decimal(24000), "32": Decimal(24000)},
+    "EMP_VETERAN_HIRE": {"": Decimal(6000), "44": Decimal(9000), "32": Decimal(9000)},
+    "EMP_KEYGROUP_SELF": {"": Decimal(20000)},
+    "SIX_TAX_HALF_2022": {"": Decimal("0.5")},
+}
+"""Code to province (GB/T 2260, first two digits; '' is the national base) to the parameter set there."""
+
+
+class RuleNotInForce(InvalidInput):
+    """No such rule, or not in force in the tax period."""
+
+    code: ClassVar[str] = "rule_not_in_force"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One version of one benefit; months are yyyymm, `last_month` None while open-ended."""
+
+    code: str
+    family: str
+    name: str
+    tax_type: str
+    eligible: str
+    legal_doc: str
+    first_month: int
+    last_month: int | None
+    delivery_mode: str
+    effect: Effect
+    confidence: str
+    source_check: str
+    worked_example: str
+    notes: str
+
+    @property
+    def basis(self) -> str:
+        """Document number and version date, as every line shows them."""
+        since = f"{self.first_month // 100}-{self.first_month % 100:02d}"
+        return f"{self.legal_doc}（{since}起执行，规则目录{CATALOGUE_VERSION}版）"
+
+
+def _effect(code: str) -> Effect:
+    if code in _TIMING:
+        return "timing"
+    if code in _REFUND:
+        return "refund"
+    return "deduction" if code.startswith("IIT_SAD_") else "reduction"
+
+
+def _family(code: str) -> str:
+    return _FAMILY_OF.get(code) or next((f for f in _FAMILIES if code.startswith(f)), code)
+
+
+def _month(text: str) -> int:
+    day = date.fromisoformat(text)
+    return day.year * 100 + day.month
+
+
+def _rule(row: Mapping[str, str]) -> Rule:
+    code = row["code"]
+    first, last = _PERIODS.get(
+        code, (_month(row["valid_from"]), _month(row["valid_to"]) if row["valid_to"] else None)
+    )
+    return Rule(
+        code,
+        _family(code),
+        row["name_zh"],
+        _TAX_TYPES.get(code, row["tax_type"]),
+        row["eligible"],
+        row["legal_doc"],
+        first,
+        last,
+        row["delivery_mode"],
+        _effect(code),
+        row["confidence"],
+        row["source_check"],
+        row["worked_example"],
+        row["notes"],
+    )
+
+
+# The catalogue says 「同上」 for this one.
+_TAX_TYPES = {"DEFER_MFG_SME_2022": "企业所得税/个税/增值税/消费税及附加"}
+
+
+@cache
+def catalogue() -> Mapping[str, Rule]:
+    """All rules by code."""
+    with CATALOGUE.open(encoding="utf-8-sig", newline="") as file:
+        return {row["code"]: _rule(row) for row in csv.DictReader(file)}
+
+
+def rule_in_force(code: str, month: int) -> Rule:
+    """The rule of this code for the tax period `month` (yyyymm).
+
+    Raises RuleNotInForce when the catalogue does not list it, or it has not begun, has ended, or a later
+    version has replaced it.
+    """
+    rule = catalogue().get(code)
+    if rule is None:
+        raise RuleNotInForce(f"优惠代码「{code}」不在规则目录中，请核对代码。", field="优惠代码")
+    if month < rule.first_month:
+        raise RuleNotInForce(
+            f"「{rule.name}」自 {_readable(rule.first_month)} 起执行，不适用于 {_readable(month)} 所属期。",
+            field="所属期",
+        )
+    if rule.last_month is not None and month > rule.last_month:
+        raise RuleNotInForce(
+            f"「{rule.name}」已于 {_readable(rule.last_month)} 到期，不适用于 {_readable(month)} 所属期"
+            f"{_successor_hint(rule, month)}。",
+            field="所属期",
+        )
+    current = _latest(rule.family, month)
+    if current is not None and current.code != code:
+        raise RuleNotInForce(
+            f"「{rule.name}」在 {_readable(month)} 已由「{current.name}」（{current.code}）取代，"
+            f"请改用新代码。",
+            field="优惠代码",
+            suggestion=current.code,
+        )
+    return rule
+
+
+def current_rule(family: str, month: int) -> Rule:
+    """The version of a family for the tax period. Raises RuleNotInForce when none is in force."""
+    rule = _latest(family, month)
+    if rule is None:
+        raise RuleNotInForce(f"{_readable(month)} 没有执行中的「{family}」类优惠。", field="所属期")
+    return rule
+
+
+@cache
+def _latest(family: str, month: int) -> Rule | None:
+    versions = [rule for rule in catalogue().values() if rule.family == family and _covers(rule, month)]
+    return max(versions, key=lambda rule: rule.first_month, default=None)
+
+
+def _covers(rule: Rule, month: int) -> bool:
+    return rule.first_month <= month and (rule.last_month is None or month <= rule.last_month)
+
+
+def _successor_hint(rule: Rule, month: int) -> str:
+    current = _latest(rule.family, month)
+    return f"；该所属期适用「{current.name}」（{current.code}）" if current else ""
+
+
+def _readable(month: int) -> str:
+    return f"{month // 100}年{month % 100}月"
+
+
+def province_value(code: str, province: str) -> Decimal:
+    """The parameter of a benefit in a province: its own where the province has set one, or the base."""
+    values = PROVINCE_VALUES[code]
+    return values.get(province[:2], values[""])

@@ -1,0 +1,95 @@
+"""Campaigns: the list, and one campaign with its rounds."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from campaigns.campaigns import approve_campaign
+from outreach.errors import NotAllowed
+from outreach.governance.audit import append_audit
+from outreach.web.console.access import cache_of, console_routes, runtime_of
+from outreach.web.console.pieces import message_balance
+from outreach.web.console.render import fragment, page
+from outreach.web.console.show_rounds import combined_balance, show_round
+from outreach.web.permissions import actor_of
+from outreach.web.reads.campaigns import count_states, find_campaign, list_campaigns, rounds_of, steps_of
+from outreach.web.reads.figures import message_counts, round_figures, summed
+
+routes = console_routes()
+
+
+@routes.get("/campaigns", permission="campaign.read")
+async def show_list(request: Request, q: str = "", state: str = "", cursor: str = "") -> HTMLResponse:
+    """All campaigns that concern the scope."""
+    actor = actor_of(request)
+    async with runtime_of(request).db.begin() as conn:
+        found = await list_campaigns(conn, actor, search=q.strip(), state=state, cursor=cursor)
+        states = await count_states(conn, actor)
+        rounds = await rounds_of(conn, [row["id"] for row in found.rows])
+        counts = await message_counts(conn, actor, [row["id"] for row in rounds])
+    ids: dict[int, list[int]] = {}
+    for row in rounds:
+        ids.setdefault(row["campaign_id"], []).append(row["id"])
+    balances = {
+        row["id"]: message_balance(summed(counts, ids.get(row["id"], [])), title=row["name"])
+        for row in found.rows
+    }
+    context: dict[str, Any] = {"found": found, "balances": balances, "q": q, "state": state, "states": states}
+    if cursor and request.headers.get("hx-request"):
+        return fragment(request, "campaign_rows.html", **context)
+    return page(request, "campaigns.html", place="campaigns", title="活动", **context)
+
+
+@routes.get("/campaigns/{campaign_id}", permission="campaign.read")
+async def show(request: Request, campaign_id: int) -> HTMLResponse:
+    """One campaign: balance over all rounds, the rounds with their ladders, what it rests on."""
+    context = await _context(request, campaign_id)
+    return page(
+        request, "campaign.html", place="campaigns", title=context["campaign"]["name"], **context
+    )
+
+
+@routes.get("/campaigns/{campaign_id}/live", permission="campaign.read")
+async def live(request: Request, campaign_id: int) -> HTMLResponse:
+    """The part of the page that moves."""
+    return fragment(request, "campaign_live.html", **await _context(request, campaign_id))
+
+
+@routes.post("/campaigns/{campaign_id}/approve", permission="campaign.approve")
+async def approve(request: Request, campaign_id: int) -> Response:
+    """The second person's signature over everything that the campaign says."""
+    actor, rt = actor_of(request), runtime_of(request)
+    async with rt.db.begin() as conn:
+        campaign = await find_campaign(conn, actor, campaign_id)
+    if not campaign["is_own"]:
+        raise NotAllowed("这个活动由上级机构管理，不能在这里审批。")
+    await approve_campaign(rt, campaign_id, actor.name)
+    async with rt.db.begin() as conn:
+        await append_audit(conn, actor, "campaign.approve", f"campaign:{campaign_id}")
+    return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
+
+
+async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
+    actor = actor_of(request)
+    async with runtime_of(request).db.begin() as conn:
+        campaign = await find_campaign(conn, actor, campaign_id)
+        rounds = await rounds_of(conn, [campaign_id])
+        ids = [row["id"] for row in rounds]
+        steps = await steps_of(conn, ids)
+        figures = await round_figures(conn, cache_of(request), actor, ids)
+        counts = await message_counts(conn, actor, ids)
+    shown = [
+        show_round(row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts)
+        for row in rounds
+    ]
+    planned = [figures[round_id] for round_id in ids if round_id in figures]
+    return {
+        "campaign": campaign,
+        "shown": shown,
+        "people": combined_balance(planned) if len(planned) > 1 else shown[0].people if planned else None,
+        "messages": message_balance(summed(counts, ids), href=f"/console/messages?campaign={campaign_id}"),
+        "is_moving": campaign["state"] in ("running", "paused"),
+        "may_approve": campaign["state"] == "draft" and campaign["is_own"] and actor.may("campaign.approve"),
+        "is_maker": campaign["created_by"] == actor.name,
+    }

@@ -1,0 +1,136 @@
+"""One round: balance bars, ladder, why it is not moving, and the buttons that stop it and let it go on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from campaigns.rounds import cancel_round, pause_round, resume_round
+from outreach.errors import InvalidInput, NotAllowed, NotFound
+from outreach.governance.audit import append_audit
+from outreach.ledger.states import State
+from outreach.runtime import Runtime
+from outreach.web.console.access import cache_of, console_routes, runtime_of
+from outreach.web.console.render import fragment, page
+from outreach.web.console.show_rounds import RoundShow, show_round
+from outreach.web.console.wording import number
+from outreach.web.permissions import actor_of
+from outreach.web.reads.campaigns import find_round, steps_of
+from outreach.web.reads.figures import message_counts, round_figures
+from outreach.web.reads.health import health_of, stalls
+
+routes = console_routes()
+TYPED_ABOVE = 10_000
+"""From here on the number of households is typed before something irreversible or large happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A button of a round: what it says with the number, what it does, from which states."""
+
+    verb: str
+    states: tuple[str, ...]
+    run: Callable[[Runtime, int, str], Awaitable[None]]
+    style: str
+    icon: str
+    consequence: str
+    dangerous: bool = False
+
+
+CONTROLS = (
+    Control(
+        "pause", ("running",), pause_round, "", "pause",
+        "两秒内停止发出新消息；已经发出的不受影响，之后可以原地继续，不会重复。",
+    ),
+    Control(
+        "resume", ("paused",), resume_round, "button--primary", "play",
+        "从停下的地方继续；已经收到的人不会再收到第二条。",
+    ),
+    Control(
+        "cancel", ("scheduled", "running", "paused"), cancel_round, "button--danger", "stop",
+        "没有发出的消息全部放弃，不能恢复；已经发出的不受影响。", dangerous=True,
+    ),
+)  # fmt: skip
+
+
+@routes.get("/rounds/{round_id}", permission="campaign.read")
+async def show(request: Request, round_id: int) -> HTMLResponse:
+    """The page of a round."""
+    return await _page(request, round_id)
+
+
+@routes.get("/rounds/{round_id}/live", permission="campaign.read")
+async def live(request: Request, round_id: int) -> HTMLResponse:
+    """The part of the page that moves."""
+    return fragment(request, "round_live.html", **await _context(request, round_id))
+
+
+@routes.post("/rounds/{round_id}/{verb}", permission="round.control")
+async def control(request: Request, round_id: int, verb: str) -> Response:
+    """Pause, resume or cancel, with the typed number where one is asked for."""
+    wanted = next((control for control in CONTROLS if control.verb == verb), None)
+    if wanted is None:
+        raise NotFound("没有这个操作。")
+    context = await _context(request, round_id)
+    shown: RoundShow = context["shown"]
+    if not shown.row["is_own"]:
+        raise NotAllowed("这个轮次由上级机构管理，只能查看。")
+    try:
+        check_typed(shown, wanted, str((await request.form()).get("typed", "")))
+    except InvalidInput as error:
+        return await _page(request, round_id, error=error, verb=verb)
+    actor, rt = actor_of(request), runtime_of(request)
+    await wanted.run(rt, round_id, actor.name)
+    async with rt.db.begin() as conn:
+        await append_audit(conn, actor, f"round.{verb}", f"round:{round_id}", {"households": shown.households})
+    return RedirectResponse(f"/console/rounds/{round_id}", 303)
+
+
+def check_typed(shown: RoundShow, control: Control, typed: str) -> None:
+    """Raises InvalidInput unless the number was typed that a large or irreversible step asks for."""
+    if needs_number(shown, control) and typed.replace(",", "").replace("，", "").strip() != str(
+        shown.households
+    ):
+        raise InvalidInput(f"请输入数字 {number(shown.households)} 再确认，以免误操作。", field="typed")
+
+
+def needs_number(shown: RoundShow, control: Control) -> bool:
+    """Whether this button wants the number typed. A pause never does: it must be quick and can be undone."""
+    return control.verb != "pause" and shown.households > TYPED_ABOVE
+
+
+async def _page(
+    request: Request, round_id: int, *, error: InvalidInput | None = None, verb: str = ""
+) -> HTMLResponse:
+    context = await _context(request, round_id)
+    title = f"第 {context['round']['ordinal']} 轮 {context['round']['name']}"
+    status = 200 if error is None else 422
+    context |= {"error": error, "error_verb": verb}
+    return page(request, "round.html", place="campaigns", title=title, status=status, **context)
+
+
+async def _context(request: Request, round_id: int) -> dict[str, Any]:
+    actor = actor_of(request)
+    async with runtime_of(request).db.begin() as conn:
+        row = await find_round(conn, actor, round_id)
+        steps = await steps_of(conn, [round_id])
+        figures = await round_figures(conn, cache_of(request), actor, [round_id])
+        counts = await message_counts(conn, actor, [round_id])
+        health = await health_of(conn)
+    shown = show_round(row, steps, figures.get(round_id), counts)
+    unknown = sum(states.get(State.UNKNOWN, 0) for states in counts.values())
+    channels = [step["channel"] for step in steps]
+    controls = [
+        (control, needs_number(shown, control))
+        for control in CONTROLS
+        if row["state"] in control.states and row["is_own"] and actor.may("round.control")
+    ]
+    return {
+        "round": row,
+        "shown": shown,
+        "controls": controls,
+        "stalls": stalls(row, channels, health, shown.remaining, unknown),
+        "is_moving": row["state"] in ("running", "planning", "paused", "cancelled") and not row["finished_at"],
+    }

@@ -1,0 +1,114 @@
+"""What pages show of rounds: balance bars, ladders, sentences of state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.exclusions import REASONS
+from outreach.ledger.states import State
+from outreach.web.console.pieces import Balance, Part, Rung, message_balance
+from outreach.web.console.wording import ROUND_STATES, moment, number, span
+from outreach.web.reads.figures import RoundFigures
+
+EXCLUSION_WHY: dict[str, str] = {
+    "already_done": "编排时已经符合「已办结」条件，再提醒就是打扰。",
+    "disputed": "有异议申诉在处理，处理完以前停止一切提醒。",
+    "exempt": "按规定不需要办理，例如补税不超过 400 元或年收入不超过 12 万元。",
+    "opted_out": "已退订本渠道或全部渠道的宣传类消息；法定提醒不受退订影响。",
+    "held_out": "随机留出的对照组，不发送，用来衡量提醒到底有没有用。",
+    "contacted_recently": "近期各活动合计的提醒次数已到上限。",
+    "no_address": "没有任何一级渠道的可用联系方式，已列入联系盲区，可转电话或上门。",
+}
+_STYLES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class RoundShow:
+    """A round as a page shows it. `households` are planned; `remaining` is about how many messages are still
+    to leave (messages go to persons, so it is exact only where each looks after one household)."""
+
+    row: dict[str, Any]
+    state_word: str
+    people: Balance | None
+    messages: Balance
+    rungs: tuple[Rung, ...]
+    sentence: str
+    households: int
+    remaining: int
+
+
+def audience_balance(figures: RoundFigures, round_id: int, title: str = "受众") -> Balance:
+    """Audience = planned + exclusions, in households; each part opens its list."""
+    href = f"/console/rounds/{round_id}/households?set="
+    parts = [Part("列入发送", figures.planned, "planned", f"{href}planned")]
+    for index, (reason, size) in enumerate(figures.exclusions):
+        style = f"out-{index % _STYLES + 1}"
+        name = REASONS.get(reason, reason)
+        parts.append(Part(name, size, style, f"{href}{reason}", EXCLUSION_WHY.get(reason, "")))
+    return Balance(title, figures.audience, "户", tuple(parts))
+
+
+def combined_balance(all_figures: Sequence[RoundFigures]) -> Balance:
+    """The audiences of several rounds in household-times, summed reason by reason."""
+    sums: dict[str, int] = {}
+    for figures in all_figures:
+        for reason, size in figures.exclusions:
+            sums[reason] = sums.get(reason, 0) + size
+    parts = [Part("列入发送", sum(f.planned for f in all_figures), "planned")]
+    for index, (reason, size) in enumerate(sums.items()):
+        style = f"out-{index % _STYLES + 1}"
+        parts.append(Part(REASONS.get(reason, reason), size, style, "", EXCLUSION_WHY.get(reason, "")))
+    return Balance("各轮受众合计", sum(f.audience for f in all_figures), "户次", tuple(parts))
+
+
+def show_round(
+    row: dict[str, Any],
+    steps: Sequence[dict[str, Any]],
+    figures: RoundFigures | None,
+    counts: Mapping[tuple[int, int], Mapping[int, int]],
+) -> RoundShow:
+    """Everything that a page says about one round."""
+    href = f"/console/messages?round={row['id']}"
+    totals: dict[int, int] = {}
+    for step in steps:
+        for state, n in counts.get((row["id"], step["step"]), {}).items():
+            totals[state] = totals.get(state, 0) + n
+    rungs = tuple(_rung(row["id"], step, counts.get((row["id"], step["step"]), {})) for step in steps)
+    people = audience_balance(figures, row["id"]) if figures else None
+    messages = message_balance(totals, href=href)
+    households = figures.planned if figures else 0
+    remaining = max(households - messages.whole, 0) + totals.get(State.PLANNED, 0)
+    sentence = sentence_of(row, figures, totals)
+    word = ROUND_STATES[row["state"]]
+    return RoundShow(row, word, people, messages, rungs, sentence, households, remaining)
+
+
+def sentence_of(row: dict[str, Any], figures: RoundFigures | None, totals: Mapping[int, int]) -> str:
+    """One sentence: where a round stands."""
+    if row["state"] == "scheduled" or figures is None:
+        return f"{moment(row['starts_at'])} 开始，{moment(row['ends_at'])} 前有效。"
+    sent = sum(totals.get(int(s), 0) for s in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.READ))
+    arrived = totals.get(State.DELIVERED, 0) + totals.get(State.READ, 0)
+    words = f"列入 {number(figures.planned)} 户，已发 {number(sent)} 条，送达 {number(arrived)} 条"
+    if totals.get(State.UNKNOWN):
+        words += f"，结果未知 {number(totals[State.UNKNOWN])} 条"
+    if row["state"] in ("running", "paused"):
+        return f"{words}；窗口到 {moment(row['ends_at'])} 为止。"
+    return f"{words}；{moment(row['finished_at'])} 结束。"
+
+
+def _rung(round_id: int, step: dict[str, Any], counts: Mapping[int, int]) -> Rung:
+    href = f"/console/messages?round={round_id}&step={step['step']}"
+    balance = message_balance(counts, title=f"第 {step['step'] + 1} 级", href=href)
+    return Rung(
+        step["step"],
+        step["channel"],
+        step["template_id"],
+        step["template_name"],
+        span(step["wait"]) if step["wait"] else "",
+        step["state"],
+        balance,
+        counts.get(State.DELIVERED, 0) + counts.get(State.READ, 0),
+        counts.get(State.FAILED, 0),
+        counts.get(State.PLANNED, 0) + counts.get(State.ACCEPTED, 0),
+    )

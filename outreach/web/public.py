@@ -1,0 +1,57 @@
+"""The taxpayers' pages: wired from a runtime and from what other areas can do for them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, Response
+
+from outreach.errors import NotFound
+from outreach.runtime import Runtime
+from outreach.web.public_bill import add_bill_pages
+from outreach.web.public_entry import add_entry_pages
+from outreach.web.public_info import add_info_pages
+from outreach.web.public_pages import FOLDER, HEADERS, STATIC, Site, public_route
+from outreach.web.public_types import Explanation, MessageProof, Rating
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDeps:
+    """What the pages need. All callables are awaited without an open transaction.
+
+    send_code        (person id, code, expiry): send a one-time code to the phone of record, kind transactional
+    check_message    (code at the end of a message): when, which bureau, which kind; None when there is none
+    explain_message  (the same code): purpose, legal basis and the sentence that explains it; None likewise
+    stop_messages    (token of the unsubscribe link, 'page' or 'one-click'): record the opt-out; an unknown
+                     token is ignored in silence
+    rate             (rating of a statement): hand it to the service desk
+    """
+
+    rt: Runtime
+    send_code: Callable[[int, str, datetime], Awaitable[None]]
+    check_message: Callable[[str], Awaitable[MessageProof | None]]
+    explain_message: Callable[[str], Awaitable[Explanation | None]]
+    stop_messages: Callable[[str, str], Awaitable[None]]
+    rate: Callable[[Rating], Awaitable[None]]
+
+
+def make_public_router(deps: PublicDeps) -> APIRouter:
+    """All pages for taxpayers; every route declares the permission `public`."""
+    settings = deps.rt.settings
+    site = Site(settings.signature, settings.base_url, settings.secure_cookies)
+    router = APIRouter(route_class=public_route(site), include_in_schema=False)
+    add_entry_pages(router, site, deps.rt, deps.send_code)
+    add_bill_pages(router, site, deps.rt, deps.rate)
+    add_info_pages(router, site, deps.rt, deps)
+    router.add_api_route("/public/{name}", _static, openapi_extra={"x-permission": "public"})
+    return router
+
+
+async def _static(name: str) -> Response:
+    kind = STATIC.get(name)
+    if kind is None:
+        raise NotFound("没有这个文件。")
+    headers: dict[str, Any] = {**HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(FOLDER / "static" / name, media_type=kind, headers=headers)

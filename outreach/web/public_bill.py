@@ -1,0 +1,100 @@
+"""The statement itself, after verification: page, PDF, rating, leaving."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from outreach.errors import NotAllowed
+from outreach.runtime import Runtime
+from outreach.statements.access import StatementSession, end_session, find_session, record_access
+from outreach.statements.documents import Document, read_documents
+from outreach.statements.pdf import check_address, render_pdf
+from outreach.web.public_entry import cookie_name, remote_of, set_session
+from outreach.web.public_pages import HEADERS, Site, display_of, go, notice, page, words
+from outreach.web.public_types import Rating
+from outreach.web.public_view import bill_view, qr_path
+
+Rate = Callable[[Rating], Awaitable[None]]
+_PUBLIC = {"x-permission": "public"}
+
+
+def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> None:
+    """GET /statement, GET /statement.pdf, POST /statement/rate, POST /statement/end."""
+
+    @router.get("/statement", openapi_extra=_PUBLIC)
+    async def statement(request: Request, n: int = 0) -> Response:
+        opened = await _open(request, site, rt, n, "viewed")
+        if opened is None:
+            return _over(request, site)
+        _, documents, chosen = opened
+        address = check_address(site.base_url, chosen.digest)
+        view = bill_view(chosen, words(display_of(request).language))
+        return page(
+            request, site, "bill.html", bill=view, document=chosen, documents=documents, n=documents.index(chosen),
+            check_address=address, qr=qr_path(address), rated="rated" in request.query_params,
+        )  # fmt: skip
+
+    @router.get("/statement.pdf", openapi_extra=_PUBLIC)
+    async def pdf(request: Request, n: int = 0) -> Response:
+        opened = await _open(request, site, rt, n, "downloaded")
+        if opened is None:
+            return _over(request, site)
+        chosen = opened[2]
+        body = await asyncio.to_thread(render_pdf, chosen.content, chosen.digest, site.base_url)
+        name = f'attachment; filename="{chosen.content["issue"]["number"]}.pdf"'
+        return Response(body, headers={**HEADERS, "Content-Disposition": name}, media_type="application/pdf")
+
+    @router.post("/statement/rate", openapi_extra=_PUBLIC)
+    async def rate_it(
+        request: Request, stars: Annotated[int, Form(ge=0, le=5)] = 0, n: Annotated[int, Form(ge=0)] = 0
+    ) -> Response:
+        _require_own_page(request)
+        if not stars:
+            return notice(request, site, "wrong_title", "choose_rating", status=400, back=f"/statement?n={n}")
+        opened = await _open(request, site, rt, n, None)
+        if opened is None:
+            return _over(request, site)
+        await rate(Rating(opened[2].taxpayer_id, opened[2].id, stars))
+        return go(f"/statement?n={n}&rated=1#rate")
+
+    @router.post("/statement/end", openapi_extra=_PUBLIC)
+    async def end(request: Request) -> Response:
+        _require_own_page(request)
+        await end_session(rt, request.cookies.get(cookie_name(site), ""), remote_of(request))
+        answer = go("/statement/left")
+        set_session(answer, site, "")
+        return answer
+
+    @router.get("/statement/left", openapi_extra=_PUBLIC)
+    async def left(request: Request) -> Response:
+        return notice(request, site, "left_title", "left_text")
+
+
+async def _open(
+    request: Request, site: Site, rt: Runtime, n: int, event: str | None
+) -> tuple[StatementSession, list[Document], Document] | None:
+    """The visit, its documents and the n-th of them, recorded; None when the visit is over or shows nothing."""
+    session = await find_session(rt, request.cookies.get(cookie_name(site), ""))
+    documents = await read_documents(rt, session.taxpayer_ids) if session else []
+    if session is None or not documents:
+        return None
+    chosen = documents[n if 0 <= n < len(documents) else 0]
+    if event is not None:
+        async with rt.db.begin() as conn:
+            await record_access(conn, session, event, remote_of(request), chosen.taxpayer_id, chosen.id)
+    return session, documents, chosen
+
+
+def _over(request: Request, site: Site) -> Response:
+    return notice(request, site, "session_over_title", "session_over_text", status=401)
+
+
+def _require_own_page(request: Request) -> None:
+    """The cookie is SameSite=Strict already; this also stops a sister host of the same site."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise NotAllowed("请从账单页面提交。")

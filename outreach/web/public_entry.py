@@ -1,0 +1,118 @@
+"""From the link in a message to a verified visit.
+
+Before the code is right, nothing tells a live link from a dead one: the pages are the same and are made
+without looking the link up; what is looked up on a POST is answered in the same words after the same time.
+A GET never counts: link previewers and mail scanners fetch addresses, they do not press buttons.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.background import BackgroundTask
+
+from outreach.errors import TooMany
+from outreach.logs import get_log
+from outreach.runtime import Runtime
+from outreach.statements.access import (
+    SESSION_SECONDS,
+    CodeToSend,
+    ask_code,
+    count_misses,
+    enter_code,
+)
+from outreach.web.public_pages import Site, go, page
+
+SendCode = Callable[[int, str, datetime], Awaitable[None]]
+ANSWER_SECONDS = 0.25
+"""Every answer to a POST waits until so long after its request: longer than the work takes."""
+MISSES_TO_SLOW, MISSES_TO_STOP = 20, 200
+"""Unknown links per network and minute: above the first every try waits, above the second it is refused."""
+_SLOW_SECONDS = 10.0
+_PUBLIC = {"x-permission": "public"}
+
+
+def cookie_name(site: Site) -> str:
+    """`__Host-` binds the cookie to this host over HTTPS; browsers refuse the prefix over plain HTTP."""
+    return "__Host-statement" if site.secure else "statement"
+
+
+def remote_of(request: Request) -> str:
+    """The visitor's address, as the server (or the trusted proxy before it) gives it."""
+    return request.client.host if request.client else ""
+
+
+def add_entry_pages(router: APIRouter, site: Site, rt: Runtime, send_code: SendCode) -> None:
+    """GET /t/{token}, POST /t/{token}/code, POST /t/{token}/verify."""
+
+    @router.get("/t/{token}", openapi_extra=_PUBLIC)
+    async def entry(request: Request, token: str) -> Response:
+        step = request.query_params.get("step")
+        template = "code.html" if step in ("code", "again") else "entry.html"
+        return page(request, site, template, token=_shown(token), failed=step == "again")
+
+    @router.post("/t/{token}/code", openapi_extra=_PUBLIC)
+    async def ask(request: Request, token: str) -> Response:
+        started = time.monotonic()
+        await slow_down(rt, remote_of(request))
+        to_send = await ask_code(rt, token, remote_of(request))
+        await _wait_until(started + ANSWER_SECONDS)
+        # After the answer: how long the gateway takes must not tell whether there was anything to send.
+        return go(f"/t/{_shown(token)}?step=code", background=BackgroundTask(_send, send_code, to_send))
+
+    @router.post("/t/{token}/verify", openapi_extra=_PUBLIC)
+    async def verify(request: Request, token: str, code: Annotated[str, Form(max_length=40)] = "") -> Response:
+        started = time.monotonic()
+        await slow_down(rt, remote_of(request))
+        secret = await enter_code(rt, token, code, remote_of(request))
+        await _wait_until(started + ANSWER_SECONDS)
+        if secret is None:
+            return go(f"/t/{_shown(token)}?step=again")
+        answer = go("/statement")
+        set_session(answer, site, secret)
+        return answer
+
+
+def set_session(response: RedirectResponse, site: Site, secret: str) -> None:
+    """The cookie of a verified visit; an empty secret deletes it."""
+    response.set_cookie(
+        cookie_name(site),
+        secret,
+        max_age=SESSION_SECONDS if secret else 0,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=site.secure,
+    )
+
+
+async def slow_down(rt: Runtime, remote: str) -> None:
+    """Make guessing dear for a network that has met many unknown links; raises TooMany when it is too many."""
+    misses = await count_misses(rt, remote)
+    if misses > MISSES_TO_STOP:
+        raise TooMany("尝试次数过多，请一分钟后再试。", seconds=60)
+    if misses > MISSES_TO_SLOW:
+        await asyncio.sleep(_SLOW_SECONDS)
+
+
+async def _send(send_code: SendCode, to_send: CodeToSend | None) -> None:
+    if to_send is None:
+        return
+    try:
+        await send_code(to_send.person_id, to_send.code, to_send.expires_at)
+    except Exception as error:
+        # She sees the usual words and may ask again; staff see that codes do not leave.
+        get_log().error("code.unsent", kind=type(error).__name__)
+
+
+async def _wait_until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))
+
+
+def _shown(token: str) -> str:
+    # What is not a token is not repeated into an address or a page.
+    return token if token.isascii() and token.isalnum() and len(token) <= 32 else "-"

@@ -1,0 +1,134 @@
+"""What the statement's template shows that is not in the document word for word: sums in a sentence, bars."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import segno
+
+from outreach.statements.documents import Document
+from outreach.statements.money import yuan
+
+_MOST_BARS = 6
+_OTHERS = {"zh-CN": "其他", "en": "Others"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One benefit this year and last; widths are percentages of the longest bar."""
+
+    name: str
+    amount: str
+    last_year: str
+    width: str
+    last_width: str
+
+
+@dataclass(frozen=True, slots=True)
+class BillView:
+    """The sentences and figures around a document's tables."""
+
+    title: str
+    lead: str
+    spared: str
+    compared: str
+    direction: str
+    cumulative: str
+    bars: Sequence[Bar]
+    person_outcome: str
+    unclaimed_lead: str
+    due: Sequence[tuple[str, str]]
+    issued: str
+    digest_groups: Sequence[str]
+    sections: Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class QrPath:
+    """A QR code as one SVG path; `size` is the side in modules, the quiet zone included."""
+
+    path: str
+    size: int
+
+
+def bill_view(document: Document, w: Mapping[str, str]) -> BillView:
+    """Prepare one document for the page in the words of a language."""
+    content = document.content
+    reduction = content["enjoyed"]["reduction"]
+    compared, direction = _compared(Decimal(reduction["total"]), Decimal(reduction["last_year"]), w)
+    return BillView(
+        title=w["bill_title"].format(year=document.year),
+        lead=_lead(content, w),
+        spared=yuan(Decimal(reduction["total"])),
+        compared=compared,
+        direction=direction,
+        cumulative=w["spared_cumulative"].format(amount=yuan(Decimal(reduction["cumulative"]))),
+        bars=_bars(reduction["lines"], w),
+        person_outcome=w[f"person_{content['person']['outcome']}"] if content["person"] else "",
+        unclaimed_lead=_unclaimed_lead(Decimal(content["unclaimed"]["total"]), w),
+        due=[(_due_day(due, w), due["what"]) for due in content["due"]],
+        issued=datetime.fromisoformat(content["issue"]["at"]).strftime("%Y-%m-%d %H:%M"),
+        digest_groups=[document.digest[start : start + 8] for start in range(0, 64, 8)],
+        sections=[(name, content["enjoyed"][name]) for name in ("refund", "deduction", "timing")],
+    )
+
+
+def qr_path(text: str) -> QrPath:
+    """A QR code (ISO/IEC 18004, error correction M) whose dark modules are one path."""
+    code = segno.make_qr(text, error="m")
+    path = "".join(
+        f"M{x + 4} {y + 4}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark
+    )
+    return QrPath(path, len(code.matrix) + 8)
+
+
+def _lead(content: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    if content["person"]:
+        return w["bill_lead_person"].format(year=content["year"])
+    paid, enjoyed = content["paid"]["total"], content["enjoyed"]
+    lead = w["bill_lead"].format(
+        year=content["year"],
+        paid=yuan(Decimal(paid["paid"])),
+        spared=yuan(Decimal(enjoyed["reduction"]["total"])),
+    )
+    refunded = Decimal(paid["refunded"])
+    return f"{lead} {w['bill_lead_refund'].format(refunded=yuan(refunded))}" if refunded else lead
+
+
+def _compared(now: Decimal, before: Decimal, w: Mapping[str, str]) -> tuple[str, str]:
+    if now == before:
+        return w["spared_same"], "same"
+    key = "spared_more" if now > before else "spared_less"
+    text = w[key].format(amount=yuan(abs(now - before)))
+    share = f"（{abs(now - before) / before:.2%}）" if before else ""
+    return text + share, "more" if now > before else "less"
+
+
+def _bars(lines: Sequence[Mapping[str, Any]], w: Mapping[str, str]) -> list[Bar]:
+    """The largest ones, the rest as one bar, so that the bars' sum is the total."""
+    pairs = [(line["name"], Decimal(line["amount"]), Decimal(line["last_year"])) for line in lines]
+    shown, rest = pairs[:_MOST_BARS], pairs[_MOST_BARS:]
+    if rest:
+        others = (sum((p[1] for p in rest), Decimal(0)), sum((p[2] for p in rest), Decimal(0)))
+        shown = [*shown[: _MOST_BARS - 1], (_OTHERS[w["html_lang"]], *_plus(shown[-1][1:], others))]
+    longest = max((max(amount, last) for _, amount, last in shown), default=Decimal(0)) or Decimal(1)
+    return [
+        Bar(name, yuan(amount), yuan(last), f"{amount / longest:.2%}", f"{last / longest:.2%}")
+        for name, amount, last in shown
+    ]
+
+
+def _plus(one: tuple[Decimal, ...], other: tuple[Decimal, ...]) -> tuple[Decimal, Decimal]:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _unclaimed_lead(total: Decimal, w: Mapping[str, str]) -> str:
+    return w["unclaimed_lead"].format(amount=yuan(total)) if total else w["unclaimed_lead_plain"]
+
+
+def _due_day(due: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    if due["day"]:
+        return date.fromisoformat(due["day"]).strftime("%Y-%m-%d")
+    return w["due_unknown"].format(year=due["month"] // 100, month=due["month"] % 100)

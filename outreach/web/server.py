@@ -1,0 +1,40 @@
+"""The web process: the application under uvicorn, with what it holds opened before and closed after."""
+
+import asyncio
+import signal
+
+import uvicorn
+import uvloop
+
+from outreach.config import Settings
+from outreach.logs import configure_logs, get_log
+from outreach.runtime import close_runtime, open_runtime
+from outreach.web.app import create_app
+
+
+async def _main(settings: Settings) -> None:
+    rt = await open_runtime(settings, name="web")
+    config = uvicorn.Config(
+        create_app(rt),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
+    get_log().info("web.started", port=settings.port)
+    try:
+        await server.serve()
+    finally:
+        await close_runtime(rt)
+
+
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    configure_logs(settings.log_level, settings.log_json)
+    uvloop.run(_main(settings))

@@ -1,0 +1,137 @@
+"""The rules of the house that no other tool holds (design: the staircase, sizes, docs beside code)."""
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from importlinter.cli import lint_imports
+from redis.asyncio import Redis
+
+from channels.registry import ADAPTERS
+from outreach.config import Settings
+from outreach.db.pool import Database
+from outreach.governance.permissions import PERMISSIONS
+from outreach.runtime import Runtime
+from outreach.web.app import create_app
+from outreach.web.permissions import PUBLIC, SELF, permission_of
+from outreach.worker import JOBS
+
+ROOT = Path(__file__).parents[2]
+HOUSES = ("outreach", "channels", "campaigns")
+LINES = 400
+
+
+def sources(*suffixes: str, houses: tuple[str, ...] = (*HOUSES, "templates", "tests")) -> Iterator[Path]:
+    for house in houses:
+        for path in sorted((ROOT / house).rglob("*")):
+            if path.suffix in suffixes and "vendor" not in path.parts:
+                yield path
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_imports_go_down_only(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert broken == 0, capsys.readouterr().out
+
+
+def test_every_module_stands_on_a_step() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    staircase = next(contract for contract in contracts if contract["type"] == "layers")
+    steps = {module.strip() for layer in staircase["layers"] for module in layer.split("|")}
+    modules = {
+        f"outreach.{path.stem}"
+        for path in (ROOT / "outreach").iterdir()
+        if path.stem != "__init__" and (path.suffix == ".py" or any(path.glob("*.py")))
+    }
+    assert modules | {"campaigns"} == steps
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in sources(".py", ".sql", ".html", ".css", ".js")
+    }
+    assert {name: length for name, length in lengths.items() if length > LINES} == {}
+
+
+def test_nothing_is_left_lying_about() -> None:
+    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|/(work|root)/|breakpoint\(")
+    found = {
+        f"{name_of(path)}:{number}"
+        for path in sources(".py", ".sql", ".html", ".css", ".js", ".toml", ".json")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if marks.search(line) and path != Path(__file__)
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_every_adapter_is_documented_and_has_samples(name: str) -> None:
+    assert ADAPTERS[name].name == name
+    assert (ROOT / "docs" / "adapters" / f"{name}.md").is_file()
+    assert any((ROOT / "tests" / "wire" / "samples" / name).iterdir())
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `OUTREACH_(\w+)`", text, re.MULTILINE))
+    assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_defaults_in_the_settings_page_are_true() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `OUTREACH_(\w+)` \| `([^`]*)` \|", text, re.MULTILINE))
+    for name, default in told.items():
+        value = Settings.model_fields[name.lower()].default
+        assert str(value).lower() == default.lower(), name
+
+
+def calls_of(function: str) -> Iterator[tuple[str, ast.Call]]:
+    for path in sources(".py", houses=HOUSES):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function:
+                yield f"{name_of(path)}:{node.lineno}", node
+
+
+def test_every_job_that_is_rung_for_is_registered() -> None:
+    registered = {name for jobs in JOBS.values() for name in jobs}
+    rung = {place: call.args[2] for place, call in calls_of("ring")}
+    assert rung
+    for place, name in rung.items():
+        assert isinstance(name, ast.Constant), f"{place}: a job's name is a literal"
+        assert name.value in registered, f"{place}: no worker knows {name.value!r}"
+
+
+def test_queries_never_hold_a_job_content() -> None:
+    for place, call in calls_of("ring"):
+        assert any(keyword.arg == "job_id" for keyword in call.keywords), place
+
+
+@pytest.fixture
+async def offline() -> Runtime:
+    settings = Settings(database_url="host=/nowhere", redis_url="redis://127.0.0.1:1/0")
+    return Runtime(
+        settings, Database(settings.database_url), Redis.from_url(settings.redis_url), httpx.AsyncClient()
+    )
+
+
+async def test_every_route_declares_its_permission(offline: Runtime) -> None:
+    routes = create_app(offline).routes
+    assert any(isinstance(route, APIRoute) for route in routes)
+    for route in routes:
+        declared = permission_of(route)
+        assert declared in {PUBLIC, SELF, *PERMISSIONS}, f"{getattr(route, 'path', route)}: {declared}"
+
+
+async def test_what_changes_something_is_not_public_by_get(offline: Runtime) -> None:
+    for route in create_app(offline).routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            assert route.methods <= {"GET", "HEAD"}, route.path
