@@ -12,10 +12,11 @@ DEV := $(VENV)/.dev
 READY := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lock system
+.PHONY: help demo up test check lock system bench chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '$(MORE)'
 
 demo: $(READY) ## play a whole season in a made-up city and keep it running (ARGS=--help)
 	$(BIN)/outreach demo $(ARGS)
@@ -30,6 +31,18 @@ check: $(DEV) ## style, the staircase of imports, types
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy outreach channels campaigns
+
+ifneq ($(wildcard tests/bench/__main__.py),)
+MORE := $(MORE)\040\040make bench    measure against the budgets (ARGS chooses what)\n
+bench: $(DEV)
+	$(BIN)/python -m tests.bench $(ARGS)
+endif
+
+ifneq ($(wildcard tests/chaos/test_*.py),)
+MORE := $(MORE)\040\040make chaos    kill processes at random and compare the books (ARGS goes to pytest)\n
+chaos: $(DEV)
+	$(BIN)/python -m pytest tests/chaos $(ARGS)
+endif
 
 lock: $(DEV) ## choose the newest dependencies that fit and write both lock files
 	$(COMPILE) --output-file requirements.lock

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from outreach.labels.evaluate import check_text
 from psycopg.errors import CheckViolation
 from psycopg.types.json import Jsonb
 
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from outreach.labels.evaluate import check_text
 from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
 

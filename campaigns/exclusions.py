@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from outreach.ledger.reasons import REASONS
 
+
 @dataclass(frozen=True, slots=True)
 class Exclusion:
     """The members of an audience that fall out for one reason."""

@@ -110,7 +110,10 @@ async def _first_use(settings: Settings) -> None:
     finally:
         await close_runtime(rt)
     if password:
-        console.print(f"首次使用：登录名 [bold]admin[/bold]，口令 [bold]{password}[/bold]（只显示这一次）", highlight=False)
+        console.print(
+            f"首次使用：登录名 [bold]admin[/bold]，口令 [bold]{password}[/bold]（只显示这一次）",
+            highlight=False,
+        )
 
 
 @contextmanager
@@ -162,7 +165,9 @@ def scheduler() -> None:
 
 @app.command()
 def gateways(
-    plan: Annotated[Path, typer.Option(help="演练计划文件，由演示或培训环境写出")] = Path("var/rehearsal.json"),
+    plan: Annotated[Path, typer.Option(help="演练计划文件，由演示或培训环境写出")] = Path(
+        "var/rehearsal.json"
+    ),
     only: Annotated[str, typer.Option(help="只启动这些网关，用逗号分隔")] = ",".join(NAMES),
 ) -> None:
     """仿真网关：各运营商和平台的真实协议，只收不发。"""
@@ -217,7 +222,11 @@ def import_(
 
 def _bar() -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
     )
 
 
@@ -229,9 +238,7 @@ def count(expression: str, org: Annotated[int, typer.Option(help="机构编号")
 
 
 @segment.command()
-def explain(
-    expression: str, taxpayer: int, org: Annotated[int, typer.Option(help="机构编号")] = 1
-) -> None:
+def explain(expression: str, taxpayer: int, org: Annotated[int, typer.Option(help="机构编号")] = 1) -> None:
     """一户为什么符合，或为什么不符合。"""
     explanation = _run(lambda rt: explain_segment(rt, SetCache(), expression, org, taxpayer))
     for depth, node in explanation.lines():

@@ -59,7 +59,13 @@ def free_ports() -> dict[str, int]:
 
 
 async def add_gateways(
-    rt: Runtime, ports: dict[str, int], *, rate: float, quiet_seconds: float, sms_fallback: bool = False
+    rt: Runtime,
+    ports: dict[str, int],
+    *,
+    rate: float,
+    quiet_seconds: float,
+    timeout: float = 10.0,
+    sms_fallback: bool = False,
 ) -> dict[str, int]:
     """The accounts at the simulators; returns their ids by name. `rate` is each one's messages a second."""
     ids = {}
@@ -67,6 +73,7 @@ async def add_gateways(
         for name in NAMES:
             secret = secrets.token_hex(24)
             config = _config(name, ports[name], secret, rt.settings.signature, sms_fallback)
+            config["timeout"] = timeout
             draft = GatewayDraft(
                 f"演练·{_TITLES[name]}",
                 name,

@@ -65,7 +65,7 @@ def make_link_issuer(rt: Runtime) -> IssueLinks:
             for wish in wishes
         ]
         tokens = await issue_links(conn, open_vault(rt.settings), requests)
-        return [f"{rt.settings.base_url}/s/{token}" for token in tokens]
+        return [f"{rt.settings.base_url}/t/{token}" for token in tokens]
 
     return issue
 

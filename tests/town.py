@@ -1,4 +1,4 @@
-"""A town for tests: a few households with made-up numbers, and simulated gateways over their real protocols."""
+"""A town for tests: a few made-up households, and simulated gateways over their real protocols."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -61,13 +61,15 @@ async def settle_town(rt: Runtime, people: Sequence[Household]) -> None:
         for level, name in enumerate(("示例省", "示例市", "示例县", "第一分局", "一网格"), start=1):
             path += f"{level}."
             await conn.execute(
-                "insert into org_unit (id, parent_id, level, code, name, path) values (%s, %s, %s, %s, %s, %s)",
+                "insert into org_unit (id, parent_id, level, code, name, path)"
+                " values (%s, %s, %s, %s, %s, %s)",
                 (level, level - 1 or None, level, f"1{level:08d}", name, path),
             )
         await load_builtin(conn)
         async with conn.cursor() as cursor:
             await cursor.executemany(
-                "insert into person (id, name_enc, id_no_enc, id_no_bidx, digest) values (%s, %s, %s, %s, '')",
+                "insert into person (id, name_enc, id_no_enc, id_no_bidx, digest)"
+                " values (%s, %s, %s, %s, '')",
                 [
                     (
                         n,
@@ -245,6 +247,7 @@ async def wired(
     rate: float = 100_000,
     faults: dict[str, dict[str, Any]] | None = None,
     capable: float = 1.0,
+    timeout: float = 5.0,
 ) -> AsyncIterator[Wire]:
     """Gateways of every channel at simulators in this process; templates must have been written before."""
     desk = ReceiptDesk(rt, Fleet(rt))
@@ -253,7 +256,7 @@ async def wired(
     settings = rt.settings.model_copy(update={"public_url": base})
     own = Runtime(settings, rt.db, rt.redis, rt.http)
     ports = free_ports()
-    ids = await add_gateways(own, ports, rate=rate, quiet_seconds=quiet_seconds)
+    ids = await add_gateways(own, ports, rate=rate, quiet_seconds=quiet_seconds, timeout=timeout)
     plan = await plan_rehearsal(own, ports, ids, faults=faults or {}, capable=capable)
     simulators = build_simulators(plan)
     for name in NAMES:

@@ -98,10 +98,10 @@ class AliyunSmsConfig(Config):
 class AliyunSms(Adapter):
     """SendSms, SendBatchSms, QuerySendDetails, SmsReport and SmsUp.
 
-    `send` starts no request later than half of `timeout` after it was called, so it returns within one and a
-    half times `timeout`; messages that did not get their turn are deferred. If a request is refused for what may be one of its
-    messages (a number, a parameter), it is certain that nothing of it was taken: it is halved and sent
-    again until the bad ones stand alone, so that they do not cost the others.
+    `send` starts no request later than half of `timeout` after it was called, so it returns within one and
+    a half times `timeout`; messages that did not get their turn are deferred. If a request is refused for
+    what may be one of its messages (a number, a parameter), it is certain that nothing of it was taken: it
+    is halved and sent again until the bad ones stand alone, so that they do not cost the others.
     """
 
     name: ClassVar[str] = "aliyun_sms"

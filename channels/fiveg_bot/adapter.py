@@ -1,6 +1,7 @@
 """The adapter: neutral messages to `POST /messages`, answers and pushes back to our types."""
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ from channels.fiveg_bot.cards import (
     compose_card,
     compose_chips,
 )
-from channels.fiveg_bot.client import BotClient
+from channels.fiveg_bot.client import BotClient, TooLate
 from channels.fiveg_bot.codes import classify, error_code, read_json
 from channels.fiveg_bot.config import FivegBotConfig
 from channels.fiveg_bot.keys import conversation_id, pack_key
@@ -42,6 +43,7 @@ TEXT_LENGTH = 2000
 _PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 _CAPABILITY = orjson.Fragment(b'[{"capabilityId":"ChatbotSA","version":"+g.gsma.rcs.botversion=\\"#=1\\""}]')
 _SUSPENDED = 2
+_UNSENT = (NotSent, TokenFailed, TooLate)
 
 
 class FivegBot(Adapter):
@@ -94,14 +96,21 @@ class FivegBot(Adapter):
         code = error_code(document)
         if response.status != 200 or code or not document:
             result = classify("", response, self._now(), self.config.busy_is_refusal)
-            fault = result.fault if result.fault and result.fault.touches == "gateway" else Fault.MISCONFIGURED
+            fault = (
+                result.fault if result.fault and result.fault.touches == "gateway" else Fault.MISCONFIGURED
+            )
             raise GatewayError(fault, f"查询 Chatbot 信息失败：平台返回 {result.code}", result.code)
         if str(document.get("status")) == str(_SUSPENDED):
             raise GatewayError(Fault.MISCONFIGURED, "该 Chatbot 已被平台暂停，请联系运营商", "suspended")
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
-        """One request per message, `concurrency` at a time. Results in the order of the batch."""
-        return await asyncio.gather(*(self._send_one(message) for message in batch))
+        """One request per message, `concurrency` at a time. Results in the order of the batch.
+
+        No request starts later than half of `timeout` after the call, so it returns within about one and a
+        half times `timeout`; what did not get its turn is deferred.
+        """
+        deadline = asyncio.get_running_loop().time() + self.config.timeout / 2
+        return await asyncio.gather(*(self._send_one(message, deadline) for message in batch))
 
     def verify(self, request: WebhookRequest) -> None:
         """Check signature, time stamp and nonce. Raises WebhookRejected."""
@@ -135,36 +144,34 @@ class FivegBot(Adapter):
         body = {"messageId": ref + suffix, "destinationAddress": [tel], "status": "RevokeRequested"}
         return await self._post(message.key, "/revoke", orjson.dumps(body))
 
-    async def _send_one(self, message: Outbound) -> SendResult:
+    async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         async with self._slots:
             try:
-                body = await self._compose(message)
+                body = await self._compose(message, deadline)
             except ContentError as error:
                 return refused(message.key, error.fault, error.code)
-            except (NotSent, MaybeSent) as error:
+            except _UNSENT as error:
+                return _unsent(message.key, error)
+            except MaybeSent as error:
                 return refused(message.key, Fault.UNREACHABLE, str(error))
-            except TokenFailed as error:
-                return refused(message.key, error.fault, error.code, error.pause)
-            return await self._post(message.key, "/messages", body)
+            return await self._post(message.key, "/messages", body, deadline)
 
-    async def _post(self, key: str, operation: str, body: bytes) -> SendResult:
+    async def _post(self, key: str, operation: str, body: bytes, deadline: float = math.inf) -> SendResult:
         try:
-            response = await self._client.call("POST", operation, body)
-        except NotSent as error:
-            return refused(key, Fault.UNREACHABLE, str(error))
+            response = await self._client.call("POST", operation, body, deadline=deadline)
+        except _UNSENT as error:
+            return _unsent(key, error)
         except MaybeSent as error:
             return unknown(key, str(error))
-        except TokenFailed as error:
-            return refused(key, error.fault, error.code, error.pause)
         return classify(key, response, self._now(), self.config.busy_is_refusal)
 
-    async def _compose(self, message: Outbound) -> bytes:
-        """The body of a send. Raises ContentError, and for a picture also NotSent, MaybeSent, TokenFailed."""
+    async def _compose(self, message: Outbound, deadline: float) -> bytes:
+        """The body of a send. Raises ContentError, and for a picture what `BotClient.call` raises."""
         config, tel, message_id = self.config, _tel(message.address), _message_id(message.key)
         try:
             body: dict[str, Any] = {
                 "messageId": message_id,
-                "messageList": await self._contents(message),
+                "messageList": await self._contents(message, deadline),
                 "destinationAddress": [tel],
                 "senderAddress": config.chatbot_id,
                 "conversationId": conversation_id(config.chatbot_id, tel),
@@ -180,18 +187,28 @@ class FivegBot(Adapter):
         except (UnicodeEncodeError, orjson.JSONEncodeError):
             raise ContentError("text_not_unicode") from None
 
-    async def _contents(self, message: Outbound) -> list[dict[str, Any]]:
+    async def _contents(self, message: Outbound, deadline: float) -> list[dict[str, Any]]:
         card = message.card
         if card is None:
             text = check_length(message.text, TEXT_LENGTH, "text_too_long")
             if not text.strip():
                 raise ContentError("text_empty")
             return [_content("text/plain", text)]
-        media = (await self._library.describe(card.image_url)).in_card() if card.image_url else None
+        media = None
+        if card.image_url:
+            media = (await self._library.describe(card.image_url, deadline)).in_card()
         contents = [_content(CARD_TYPE, compose_card(card, message.key, media))]
         if card.chips:
             contents.append(_content(CHIPS_TYPE, compose_chips(card, message.key)))
         return contents
+
+
+def _unsent(key: str, error: Exception) -> SendResult:
+    if isinstance(error, TokenFailed):
+        return refused(key, error.fault, error.code, error.pause)
+    if isinstance(error, TooLate):
+        return refused(key, Fault.DEFERRED, "not_started")
+    return refused(key, Fault.UNREACHABLE, str(error))
 
 
 def _content(kind: str, text: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Requests to the platform: headers, token, base URL, and another try when the token was refused."""
 
+import asyncio
+import math
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from hashlib import blake2b
@@ -49,6 +51,10 @@ def _store_name(config: FivegBotConfig) -> str:
     return f"{config.chatbot_id}:{blake2b(secret.encode(), digest_size=8).hexdigest()}"
 
 
+class TooLate(Exception):
+    """The deadline passed before the request could start."""
+
+
 class BotClient:
     """One bot's HTTP requests. `now` is Unix time in seconds."""
 
@@ -64,16 +70,24 @@ class BotClient:
         await self._tokens.current()
 
     async def call(
-        self, method: str, operation: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        operation: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        deadline: float = math.inf,
     ) -> Response:
-        """One operation of the bot. Raises NotSent, MaybeSent, TokenFailed (certainly nothing was done)."""
+        """One operation of the bot. No request starts after `deadline` (the event loop's time).
+
+        Raises NotSent, TokenFailed, TooLate (certainly nothing was done) and MaybeSent.
+        """
         token = await self._tokens.current()
-        response = await self._request(token, method, operation, body, headers)
+        response = await self._request(token, method, operation, body, headers, deadline)
         for _ in range(_REPLACEMENTS):
             if not token_refused(response):
                 break
             token = await self._tokens.replace(token)
-            response = await self._request(token, method, operation, body, headers)
+            response = await self._request(token, method, operation, body, headers, deadline)
         return response
 
     async def close(self) -> None:
@@ -81,8 +95,16 @@ class BotClient:
         await self._http.close()
 
     async def _request(
-        self, token: Token, method: str, operation: str, body: bytes, headers: Mapping[str, str] | None
+        self,
+        token: Token,
+        method: str,
+        operation: str,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        deadline: float,
     ) -> Response:
+        if asyncio.get_running_loop().time() > deadline:
+            raise TooLate
         url = f"{token.base}{self.config.path}{operation}"
         sent = {**self._common(), "authorization": f"accessToken {token.value}", **(headers or {})}
         return await self._http.request(method, url, headers=sent, body=body)

@@ -48,15 +48,18 @@ class MediaLibrary:
         self._known: dict[str, Media] = {}
         self._one_at_a_time = asyncio.Lock()
 
-    async def describe(self, url: str) -> Media:
-        """A picture on the platform. Raises ContentError, NotSent, MaybeSent, TokenFailed."""
+    async def describe(self, url: str, deadline: float) -> Media:
+        """A picture on the platform. Raises ContentError and what `BotClient.call` raises."""
         known = self._known.get(url)
         if known is not None:
             return known
         check_url(url)
         async with self._one_at_a_time:
             if url not in self._known:
-                response = await self._client.call("GET", "/medias/download", headers={"url": url})
+                asked = {"url": url}
+                response = await self._client.call(
+                    "GET", "/medias/download", headers=asked, deadline=deadline
+                )
                 self._remember(_read_image(url, response))
             return self._known[url]
 

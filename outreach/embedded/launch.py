@@ -51,9 +51,8 @@ def _enter_namespace(uid: int, gid: int) -> None:
             file.write(text)
 
 
-def detach(log: str, command: list[str]) -> None:
+def detach(output: int, command: list[str]) -> None:
     """Start the command on its own and print its process id."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     pid = os.fork()
     if pid:
         os.write(1, str(pid).encode())
@@ -68,10 +67,12 @@ def detach(log: str, command: list[str]) -> None:
 def main() -> None:
     """Do what the command line says."""
     identity, mode, log, *command = sys.argv[1:]
+    # Opened as ourselves: the other identity may not reach the folder of the log.
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     enter(identity)
     if mode == "run":
         os.execv(command[0], command)
-    detach(log, command)
+    detach(output, command)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def split_lines(lines: list[str], delimiter: str, problems: list[Problem]) -> li
     """Records of delimited text (RFC 4180; lone quotes within a cell are taken as they are)."""
     if not any('"' in line for line in lines):
         return [line.split(delimiter) for line in lines]
-    whole = _join_quoted(lines, problems)
+    whole = _join_quoted(lines, delimiter, problems)
     try:
         records = list(csv.reader(whole, delimiter=delimiter))
     except csv.Error:
@@ -133,14 +133,15 @@ def _split_line(number: int, line: str, delimiter: str, problems: list[Problem])
         return []
 
 
-def _join_quoted(lines: list[str], problems: list[Problem]) -> list[str]:
-    # A cell may hold line breaks: a line with an odd number of quotes goes on in the lines after it.
+def _join_quoted(lines: list[str], delimiter: str, problems: list[Problem]) -> list[str]:
+    # A quoted cell may hold line breaks: the record then goes on in the lines after it.
     if not any(line.count('"') & 1 for line in lines):
         return lines
+    cells = max(line.count(delimiter) for line in lines)
     whole: list[str] = []
     at = 0
     while at < len(lines):
-        end = _end_of_record(lines, at)
+        end = _end_of_record(lines, at, delimiter, cells)
         if end is None:
             problems.append(Problem(len(whole), "", "", OPEN_QUOTE, True))
             whole.append("")
@@ -151,13 +152,26 @@ def _join_quoted(lines: list[str], problems: list[Problem]) -> list[str]:
     return whole
 
 
-def _end_of_record(lines: list[str], start: int) -> int | None:
-    quotes = 0
-    for end in range(start, min(start + _LONGEST_RECORD, len(lines))):
-        quotes += lines[end].count('"')
-        if quotes % 2 == 0:
-            return end + 1
+def _end_of_record(lines: list[str], start: int, delimiter: str, cells: int) -> int | None:
+    """Where the record ends that starts here; None if its quote is never closed, or only by the stray quote
+    of another record, which shows by as many delimiters as a record has."""
+    if not lines[start].count('"') & 1 or _is_whole(lines[start], delimiter):
+        return start + 1
+    for end in range(start + 2, min(start + _LONGEST_RECORD, len(lines)) + 1):
+        if lines[end - 1].count('"') & 1:
+            joined = "\n".join(lines[start:end])
+            quoted = joined[joined.index('"') : joined.rindex('"')]
+            fits = _is_whole(joined, delimiter) and quoted.count(delimiter) < max(cells, 2)
+            return end if fits else None
     return None
+
+
+def _is_whole(text: str, delimiter: str) -> bool:
+    """Whether the text is one record whose quotes are closed; a quote within an unquoted cell is text."""
+    try:
+        return len(list(csv.reader([text], delimiter=delimiter, strict=True))) == 1
+    except csv.Error:
+        return False
 
 
 def _rows_of_data(records: list[list[str]], skip: int, layout: Layout) -> tuple[list[int], list[list[str]]]:

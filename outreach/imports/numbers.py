@@ -55,14 +55,15 @@ _CARD_WEIGHTS = np.array([pow(2, 17 - i, 11) for i in range(17)])
 _CARD_CHECKS = np.frombuffer(b"10X98765432", dtype=np.uint8)
 PROVINCES = frozenset(
     (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66))
-) | {71, 81, 82, 83}
-"""GB/T 2260; 81, 82 and 83 stand on residence permits for Hong Kong, Macao and Taiwan residents."""
+) | {71, 81, 82, 83, *range(91, 100)}
+"""GB/T 2260; 81, 82 and 83 stand on residence permits for Hong Kong, Macao and Taiwan residents, a leading 9
+on permanent residence cards of foreigners since 2023."""
 _IS_PROVINCE = np.isin(np.arange(100), list(PROVINCES))
 _FIRST_YEAR = 1900
 _MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-_OTHER_DOCUMENT = re.compile(r"^(?!\d{17}X$)(?=.*[A-Z])[A-Z0-9]{6,20}$")
+_OTHER_DOCUMENT = re.compile(r"^(?!\d+X$)(?=.*[A-Z])[A-Z0-9]{6,20}$")
 
 
 def _lookup_table(alphabet: str) -> npt.NDArray[np.int8]:
@@ -113,11 +114,11 @@ def check_identity_cards(numbers: Sequence[str], today: date) -> Faults:
 
 
 def check_identities(numbers: Sequence[str], today: date) -> Faults:
-    """An identity card, or another document if the number holds a letter where a card cannot: passports,
-    travel permits (H, M and digits) and permanent residence cards have 6 to 20 letters and digits.
+    """An identity card, or another document: passports, travel permits (H, M and digits) and the older
+    permanent residence cards have 6 to 20 letters and digits, but never 18.
     """
     faults = check_identity_cards(numbers, today)
-    for at in np.flatnonzero((faults == LENGTH_18) | (faults == CHARACTERS)):
+    for at in np.flatnonzero(faults == LENGTH_18):
         number = numbers[int(at)]
         if _OTHER_DOCUMENT.match(number):
             faults[at] = FINE

@@ -15,6 +15,7 @@ _SAMPLE = 1 << 20
 _DELIMITERS = ",\t;|"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD_LINES = 16
+_MOST_BROKEN = 0.05
 
 
 def detect_encoding(path: Path) -> str:
@@ -29,8 +30,9 @@ def detect_encoding(path: Path) -> str:
         if _decodes(sample[: sample.rfind(b"\n") + 1] or sample, encoding):
             return encoding
     # A few broken rows are reported one by one; more than that is no text of ours.
-    if _share_of_broken_lines(sample) < 0.05:
-        return "gb18030" if _decodes(sample.split(b"\n", 1)[0], "gb18030") else "utf-8"
+    broken, encoding = min((_broken_lines(sample, encoding), encoding) for encoding in ("utf-8", "gb18030"))
+    if broken < _MOST_BROKEN:
+        return encoding
     raise InvalidInput(
         f"无法识别文件“{path.name}”的文字编码，请另存为“CSV UTF-8”或GBK编码后再导入", field="file"
     )
@@ -88,8 +90,6 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _share_of_broken_lines(sample: bytes) -> float:
+def _broken_lines(sample: bytes, encoding: str) -> float:
     lines = sample.split(b"\n")[:-1] or [sample]
-    return min(
-        sum(not _decodes(line, encoding) for line in lines) / len(lines) for encoding in ("utf-8", "gb18030")
-    )
+    return sum(not _decodes(line, encoding) for line in lines) / len(lines)

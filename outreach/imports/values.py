@@ -12,6 +12,7 @@ DATE_FORMAT = "不是有效日期，可写2026-03-15、2026/3/15、20260315或20
 MONEY_FORMAT = "不是有效金额，应为以元为单位的数字，最多两位小数"
 MONEY_UNIT = "金额带有“万”或“亿”，请换算成元后再导入"
 INTEGER_FORMAT = "不是整数"
+PERCENT_FORMAT = "不是有效百分比，可写12.5或12.5%"
 FLAG_FORMAT = "应填是或否（也可用1/0、Y/N）"
 
 _DATE = re.compile(
@@ -21,7 +22,7 @@ _DATE = re.compile(
 _EXCEL_EPOCH = date(1899, 12, 30)
 _EXCEL_SERIAL = range(10_000, 80_000)
 """Days from 1927 to 2119 as Excel counts them; outside of it a bare number is no date."""
-_MONEY = re.compile(r"^(-?)(?:(\d{1,3}(?:,\d{3})+)|(\d+))(?:\.(\d{1,2})0*)?$")
+_NUMBER = re.compile(r"^(-?)(?:(\d{1,3}(?:,\d{3})+)|(\d+))(?:\.(\d+))?$")
 _BRACKETS = re.compile(r"^\((.+)\)$")
 _UNIT = re.compile(r"[万亿]")
 _FLAGS = {
@@ -45,31 +46,46 @@ def parse_date(text: str) -> date | None:
     return None
 
 
-def parse_money(text: str) -> int | None:
-    """An amount in yuan as exact cents (分); thousands separators, full-width digits and (1.00) for -1.00."""
+def parse_scaled(text: str, places: int) -> int | None:
+    """A decimal number times 10^places, exactly; None if it is none or has more places.
+
+    Thousands separators, full-width digits, a yuan sign and (1.00) for -1.00 are understood.
+    """
     if text.isdecimal() and text.isascii():
-        return int(text) * 100
-    found = _MONEY.match(text) if text.isascii() else None
+        return int(text) * 10**places
+    found = _NUMBER.match(text) if text.isascii() else None
     if not found:
         plain = unicodedata.normalize("NFKC", text).replace(" ", "").removeprefix("¥").removesuffix("元")
-        found = _MONEY.match(_BRACKETS.sub(r"-\1", plain).removeprefix("+"))
+        found = _NUMBER.match(_BRACKETS.sub(r"-\1", plain).removeprefix("+"))
     if not found:
         return None
-    sign, grouped, digits, cents = found.groups()
-    whole = int(grouped.replace(",", "") if grouped else digits)
-    amount = whole * 100 + int((cents or "0").ljust(2, "0"))
-    return -amount if sign else amount
+    sign, grouped, digits, fraction = found.groups()
+    fraction = (fraction or "").rstrip("0")
+    if len(fraction) > places:
+        return None
+    whole = grouped.replace(",", "") if grouped else digits
+    number = int(whole + fraction.ljust(places, "0"))
+    return -number if sign else number
+
+
+def parse_money(text: str) -> int | None:
+    """An amount in yuan as cents (分)."""
+    return parse_scaled(text, 2)
+
+
+def parse_ten_thousands(text: str) -> int | None:
+    """An amount in units of ten thousand yuan (万元) as cents."""
+    return parse_scaled(text, 6)
 
 
 def parse_integer(text: str) -> int | None:
     """A whole number; 12.0 from a spreadsheet is one."""
-    amount = parse_money(text)
-    return None if amount is None or amount % 100 else amount // 100
+    return parse_scaled(text, 0)
 
 
 def parse_percent(text: str) -> int | None:
     """A percentage in hundredths of a percent: `12.5%` and `12.5` are 1250."""
-    return parse_money(unicodedata.normalize("NFKC", text).removesuffix("%"))
+    return parse_scaled(unicodedata.normalize("NFKC", text).removesuffix("%"), 2)
 
 
 def parse_flag(text: str) -> bool | None:

@@ -46,7 +46,8 @@ class SetCache:
     """Sets by key, kept up to `limit_bytes`, the least recently used leave first.
 
     Safe for any number of tasks of one event loop: entries are immutable, and a task that stores an older
-    state than another only makes the next `load` fetch again.
+    state than another only makes the next `load` fetch again. A transaction that has written sees its own
+    changes, but what it had to fetch is not kept.
     """
 
     def __init__(self, *, limit_bytes: int = 128 * 2**20) -> None:
@@ -88,10 +89,10 @@ class SetCache:
             return {}
         known = {key: self._entries.get(key, _ABSENT) for key in wanted}
         async with snapshot(source) as conn:
-            changed = await _fetch_changed(conn, known)
+            changed, has_written = await _fetch_changed(conn, known)
         fresh = {key: _updated(key, known[key], chunks) for key, chunks in changed.items()}
         entries = {**known, **fresh}
-        self._store(entries)
+        self._store(known if has_written else entries)
         return entries
 
     def _store(self, entries: Mapping[str, _Entry]) -> None:
@@ -121,14 +122,17 @@ class SetCache:
             self._held -= bytes_held(members)
 
 
-async def _fetch_changed(conn: Connection, known: Mapping[str, _Entry]) -> dict[str, list[Chunk]]:
+async def _fetch_changed(
+    conn: Connection, known: Mapping[str, _Entry]
+) -> tuple[dict[str, list[Chunk]], bool]:
     params = {"keys": list(known), "known": [entry.literal for entry in known.values()]}
     changed: dict[str, list[Chunk]] = {}
     async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         await cursor.execute(_SQL["changed_chunks"], params)
-        for key, hi, version, data in await cursor.fetchall():
-            changed.setdefault(key, []).append((hi, version, data))
-    return changed
+        rows = await cursor.fetchall()
+    for key, hi, version, data, _ in rows:
+        changed.setdefault(key, []).append((hi, version, data))
+    return changed, any(has_written for *_, has_written in rows)
 
 
 def _updated(key: str, before: _Entry, chunks: list[Chunk]) -> _Entry:

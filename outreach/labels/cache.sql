@@ -1,12 +1,13 @@
 -- name: changed_chunks
 -- One statement, one snapshot: all sets are of the same moment. `known` holds for each key the versions that
 -- the caller has, by chunk; only chunks that differ come back. A version names one content for ever (it is
--- drawn from a sequence), so "different" is enough and "newer" is not asked.
+-- drawn from a sequence), so "different" is enough and "newer" is not asked. A transaction that has written
+-- may see chunks that a roll-back will take away again: what it reads is not to be kept.
 with known as materialized (
     select k.set_key, k.versions::bigint[] as versions
     from unnest(%(keys)s::text[], %(known)s::text[]) as k (set_key, versions)
 )
-select c.set_key, c.hi, c.version, c.data
+select c.set_key, c.hi, c.version, c.data, pg_current_xact_id_if_assigned() is not null as has_written
 from known join set_chunk c using (set_key)
 where c.version is distinct from known.versions[c.hi + 1];
 

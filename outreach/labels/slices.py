@@ -22,6 +22,9 @@ from outreach.labels.keys import SLICES, attribute_key, attribute_keys, exists_k
 from outreach.labels.sets import Change, Piece, apply_changes, guard_chunks, log_changes, stored_range
 from outreach.labels.units import LARGEST, from_stored
 
+_FEW = 20_000
+# Up to here it is cheaper to cut each slice to the members in question than to carry along all of it.
+
 Values = NDArray[np.int64]
 Present = NDArray[np.bool_]
 
@@ -151,42 +154,26 @@ def _in_units(
 def _magnitudes(slices: Slices, base: AbstractBitMap, low: int, high: int | None) -> AbstractBitMap:
     if high is not None and high < low:
         return EMPTY
-    found = _at_least(slices.bits, base, low) if low > 0 else base
-    return found if high is None else _at_most(slices.bits, found, high)
+    found = _at_least(slices.bits, base, low)
+    return found if high is None else found - _at_least(slices.bits, found, high + 1)
 
 
 def _at_least(bits: Sequence[AbstractBitMap], base: AbstractBitMap, bound: int) -> AbstractBitMap:
+    if bound <= 0:
+        return base
     if bound >> len(bits):
         return EMPTY
-    equal, greater = BitMap(base), BitMap()
+    # From the low end: so far `found` holds whose lower bits are at least those of the bound. One operation
+    # a bit, in place; below the lowest bit of the bound everyone passes.
     lowest = (bound & -bound).bit_length() - 1
-    # Below the lowest bit of the bound every value that is equal so far is large enough.
-    for place in range(len(bits) - 1, lowest - 1, -1):
+    found = BitMap(base & bits[lowest])
+    few = len(base) < _FEW
+    for place in range(lowest + 1, len(bits)):
         if bound >> place & 1:
-            equal &= bits[place]
+            found &= bits[place]
         else:
-            greater |= equal & bits[place]
-            equal -= bits[place]
-        if not equal:
-            break
-    return equal | greater
-
-
-def _at_most(bits: Sequence[AbstractBitMap], base: AbstractBitMap, bound: int) -> AbstractBitMap:
-    if bound >> len(bits):
-        return base
-    equal, less = BitMap(base), BitMap()
-    free = bound ^ (bound + 1)
-    # Below the lowest unset bit of the bound every value that is equal so far is small enough.
-    for place in range(len(bits) - 1, free.bit_length() - 2, -1):
-        if bound >> place & 1:
-            less |= equal - bits[place]
-            equal &= bits[place]
-        else:
-            equal -= bits[place]
-        if not equal:
-            break
-    return equal | less
+            found |= base & bits[place] if few else bits[place]
+    return found & base
 
 
 def _prepared(ids: Ids, values: Values) -> tuple[BitMap, NDArray[np.uint32], Values]:

@@ -39,10 +39,9 @@ async def ring_due_batches(sender: Sender) -> int:
         keys = {"gateway_id": gateway.id, "rounds": rounds, "limit": _DUE_AT_ONCE}
         for row in await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
             queue = "urgent" if row["lane"] <= _URGENT_LANES else "bulk"
+            job_id = f"batch:{row['id']}:{row['fence']}:{row['turn']}"
             try:
-                await ring(
-                    sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=f"batch:{row['id']}"
-                )
+                await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=job_id)
             except (RedisError, OSError):
                 await drain_batch(sender, row["shard"], row["id"])
     return 0

@@ -127,11 +127,12 @@ async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
     }
 
 
-def build_adapter(settings: Settings, gateway: Gateway) -> Adapter:
-    """The account's adapter, not yet opened."""
+def build_adapter(settings: Settings, gateway: Gateway) -> tuple[Adapter, float]:
+    """The account's adapter, not yet opened, and the seconds that one of its requests may take."""
     adapter = ADAPTERS[gateway.adapter]
     text = open_vault(settings).decrypt("gateway", "config_enc", gateway.id, gateway.config_enc)
-    return adapter(adapter.config_type.model_validate_json(text))  # type: ignore[call-arg]
+    config = adapter.config_type.model_validate_json(text)
+    return adapter(config), config.timeout  # type: ignore[call-arg]
 
 
 class Fleet:
@@ -141,7 +142,7 @@ class Fleet:
         self._rt = rt
         self._gateways: dict[int, Gateway] = {}
         self._loaded_at = -_REFRESH_SECONDS
-        self._open: dict[int, tuple[bytes, Adapter]] = {}
+        self._open: dict[int, tuple[bytes, Adapter, float]] = {}
         self._lock = asyncio.Lock()
 
     async def gateways(self) -> dict[int, Gateway]:
@@ -161,22 +162,29 @@ class Fleet:
 
     async def adapter(self, gateway_id: int) -> Adapter:
         """The account's open adapter. Raises GatewayError if it cannot be opened."""
+        return (await self._held(gateway_id))[1]
+
+    async def timeout(self, gateway_id: int) -> float:
+        """Seconds that one request of the account may take. Raises GatewayError like `adapter`."""
+        return (await self._held(gateway_id))[2]
+
+    async def _held(self, gateway_id: int) -> tuple[bytes, Adapter, float]:
         gateway = await self.gateway(gateway_id)
         async with self._lock:
             held = self._open.get(gateway_id)
             if held is not None and held[0] == gateway.config_enc:
-                return held[1]
-            adapter = build_adapter(self._rt.settings, gateway)
+                return held
+            adapter, timeout = build_adapter(self._rt.settings, gateway)
             await adapter.open()
             if held is not None:
                 await held[1].close()
-            self._open[gateway_id] = (gateway.config_enc, adapter)
+            self._open[gateway_id] = (gateway.config_enc, adapter, timeout)
             get_log().info("gateway.opened", gateway=gateway.id, adapter=gateway.adapter)
-            return adapter
+            return self._open[gateway_id]
 
     async def close(self) -> None:
         """Close every adapter."""
-        for _, adapter in self._open.values():
+        for _, adapter, _timeout in self._open.values():
             with contextlib.suppress(GatewayError, OSError):
                 await adapter.close()
         self._open.clear()

@@ -179,9 +179,7 @@ def write_letter(
     ]
     unsubscribe = ""
     if step.content.channel == "email":
-        unsubscribe = (
-            f"{rt.settings.base_url}/unsubscribe/{unsubscribe_token(rt.settings, letter.message_id)}"
-        )
+        unsubscribe = f"{rt.settings.base_url}/u/{unsubscribe_token(rt.settings, letter.message_id)}"
     values = {
         **letter.values,
         "taxpayer": names[0],

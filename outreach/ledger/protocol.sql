@@ -1,6 +1,10 @@
 -- name: due_batches
 -- What can be sent now, found without any queue: open, due, unleased, of an open round.
-select b.shard, b.id, b.lane from batch b
+-- `turn` makes a new ring of a batch that nobody has claimed for five seconds: a bell whose ringer died rings
+-- no more.
+select b.shard, b.id, b.lane, b.fence,
+       (extract(epoch from now() - greatest(b.next_at, b.lease_until)) / 5)::int as turn
+from batch b
 where b.gateway_id = %(gateway_id)s and b.state = 0 and b.next_at <= now()
   and (b.lease_until is null or b.lease_until < now()) and b.round_id = any(%(rounds)s)
 order by b.lane, b.next_at, b.id limit %(limit)s

@@ -86,7 +86,7 @@ class ReceiptDesk:
         # Parsing is pure, so a web process keeps an adapter that it never opens.
         place = (gateway.id, gateway.config_enc)
         if place not in self._adapters:
-            self._adapters[place] = build_adapter(self._rt.settings, gateway)
+            self._adapters[place], _ = build_adapter(self._rt.settings, gateway)
         return self._adapters[place]
 
     def _row(self, vault: Vault, gateway: Gateway, receipt: Receipt) -> InboxRow:

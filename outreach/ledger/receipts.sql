@@ -1,7 +1,3 @@
--- name: secret_of
--- The callback address of a gateway holds a secret segment.
-select secret from gateway where id = %(id)s
-
 -- name: merge_batch
 -- Rows beyond the cursor whose transaction is older than every running one: none can appear behind us later.
 select arrived_in::text as arrived_in, id, gateway_id, message_id, whole_request, dest, ref, state, code,
@@ -78,7 +74,8 @@ insert into receipt_orphan (gateway_id, message_id, whole_request, dest, ref, st
 select o.*, now() + least(%(first)s * power(2, o.attempts), 3600) * interval '1 second'
 from unnest(%(gateway_ids)s::smallint[], %(message_ids)s::bigint[], %(whole)s::boolean[], %(dests)s::bigint[],
             %(refs)s::text[], %(states)s::smallint[], %(codes)s::text[], %(fallbacks)s::boolean[],
-            %(ats)s::timestamptz[], %(arrived)s::timestamptz[], %(attempts)s::smallint[]) as o
+            %(ats)s::timestamptz[], %(arrived)s::timestamptz[], %(attempts)s::smallint[])
+    as o (gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at, attempts)
 
 -- name: take_orphans
 -- Due for another look; those older than 72 hours stay for a person to see.

@@ -20,7 +20,7 @@ from outreach.ledger.gateways import Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, encode_key
 from outreach.ledger.letters import Letter, LinkWish, StepContent, load_letters, load_step, write_letter
 from outreach.ledger.protocol import Verdict, classify, quiet, settle
-from outreach.ledger.send import Sender, adapter_timeout, sort_out
+from outreach.ledger.send import Sender, safe_seconds, sort_out
 from outreach.ledger.states import OF_DELIVERY, State
 
 SQL = load_queries(__file__)
@@ -55,7 +55,7 @@ async def reconcile_gateway(sender: Sender, gateway: Gateway) -> int:
     hold = max(quiet(gateway), sender.rt.settings.lease_seconds)
     begun = time.monotonic()
     groups = await _take(sender, gateway, hold)
-    safe_until = begun + hold - adapter_timeout(sender, gateway)
+    safe_until = begun + safe_seconds(hold, await sender.fleet.timeout(gateway.id))
     for group in groups:
         await _reconcile_group(sender, gateway, adapter, group, safe_until)
     return sum(len(group.was) for group in groups)

@@ -24,11 +24,6 @@ from trying, lateral (values (was, -1), (1::smallint, 1)) s (state, sign)
 where was <> 1
 group by round_id, step, org_id, s.state
 
--- name: give_up_asking
--- Beyond the provider's memory, or a gateway that can only be waited for: a receipt or a person decides.
-update message set not_before = null
-where period = %(period)s and shard = %(shard)s and id = any(%(ids)s) and state = 1
-
 -- name: same_destination_before
 -- Where the request that carried a message cannot have begun: at or before the last message of its batch to
 -- the same destination.

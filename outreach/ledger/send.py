@@ -137,13 +137,14 @@ async def _turn(
         persons = [letter.person_id for letter in stretch]
         refusing = await opted_out(conn, opened.kind, step.content.channel, persons)
         links = await _links(sender, conn, step, opened, stretch)
-    safe = begun + sender.rt.settings.lease_seconds - adapter_timeout(sender, gateway) - _LEASE_MARGIN
-    return _Window(settled, end, safe, refusing, acted, links)
+    held = safe_seconds(sender.rt.settings.lease_seconds, await sender.fleet.timeout(gateway.id))
+    return _Window(settled, end, begun + held, refusing, acted, links)
 
 
-def adapter_timeout(sender: Sender, gateway: Gateway) -> float:
-    """Seconds that one request may take at most; part of the lease is kept for it."""
-    return min(sender.rt.settings.lease_seconds / 3, 15.0)
+def safe_seconds(held: float, timeout: float) -> float:
+    """How long a request may still be begun under a lease or a rest of `held` seconds, so that it has ended,
+    or timed out, before anybody else may look into it."""
+    return held - timeout - min(_LEASE_MARGIN, held / 10)
 
 
 async def _links(

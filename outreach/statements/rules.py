@@ -56,7 +56,7 @@ class RuleNotInForce(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One version of one benefit; months are yyyymm, `last_month` None while open-ended."""
+    """One version of one benefit; `since` an ISO date, months yyyymm, `last_month` None while open-ended."""
 
     code: str
     family: str
@@ -64,6 +64,7 @@ class Rule:
     tax_type: str
     eligible: str
     legal_doc: str
+    since: str
     first_month: int
     last_month: int | None
     delivery_mode: str
@@ -76,8 +77,7 @@ class Rule:
     @property
     def basis(self) -> str:
         """Document number and version date, as every line shows them."""
-        since = f"{self.first_month // 100}-{self.first_month % 100:02d}"
-        return f"{self.legal_doc}（{since}起执行，规则目录{CATALOGUE_VERSION}版）"
+        return f"{self.legal_doc}（{self.since}起执行，规则目录{CATALOGUE_VERSION}版）"
 
 
 def _effect(code: str) -> Effect:
@@ -109,6 +109,7 @@ def _rule(row: Mapping[str, str]) -> Rule:
         _TAX_TYPES.get(code, row["tax_type"]),
         row["eligible"],
         row["legal_doc"],
+        row["valid_from"],
         first,
         last,
         row["delivery_mode"],

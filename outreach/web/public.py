@@ -21,7 +21,7 @@ from outreach.web.public_types import Explanation, MessageProof, Rating
 class PublicDeps:
     """What the pages need. All callables are awaited without an open transaction.
 
-    send_code        (person id, code, expiry): send a one-time code to the phone of record, kind transactional
+    send_code        (person id, code, expiry): send a one-time code to her phone of record
     check_message    (code at the end of a message): when, which bureau, which kind; None when there is none
     explain_message  (the same code): purpose, legal basis and the sentence that explains it; None likewise
     stop_messages    (token of the unsubscribe link, 'page' or 'one-click'): record the opt-out; an unknown

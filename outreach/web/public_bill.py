@@ -34,8 +34,9 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
         address = check_address(site.base_url, chosen.digest)
         view = bill_view(chosen, words(display_of(request).language))
         return page(
-            request, site, "bill.html", bill=view, document=chosen, documents=documents, n=documents.index(chosen),
-            check_address=address, qr=qr_path(address), rated="rated" in request.query_params,
+            request, site, "bill.html", bill=view, document=chosen, documents=documents,
+            n=documents.index(chosen), check_address=address, qr=qr_path(address),
+            rated="rated" in request.query_params,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)
@@ -77,7 +78,7 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
 async def _open(
     request: Request, site: Site, rt: Runtime, n: int, event: str | None
 ) -> tuple[StatementSession, list[Document], Document] | None:
-    """The visit, its documents and the n-th of them, recorded; None when the visit is over or shows nothing."""
+    """The visit, its documents and the n-th of them, recorded; None when the visit is over."""
     session = await find_session(rt, request.cookies.get(cookie_name(site), ""))
     documents = await read_documents(rt, session.taxpayer_ids) if session else []
     if session is None or not documents:

@@ -65,7 +65,9 @@ def add_entry_pages(router: APIRouter, site: Site, rt: Runtime, send_code: SendC
         return go(f"/t/{_shown(token)}?step=code", background=BackgroundTask(_send, send_code, to_send))
 
     @router.post("/t/{token}/verify", openapi_extra=_PUBLIC)
-    async def verify(request: Request, token: str, code: Annotated[str, Form(max_length=40)] = "") -> Response:
+    async def verify(
+        request: Request, token: str, code: Annotated[str, Form(max_length=40)] = ""
+    ) -> Response:
         started = time.monotonic()
         await slow_down(rt, remote_of(request))
         secret = await enter_code(rt, token, code, remote_of(request))
@@ -91,7 +93,7 @@ def set_session(response: RedirectResponse, site: Site, secret: str) -> None:
 
 
 async def slow_down(rt: Runtime, remote: str) -> None:
-    """Make guessing dear for a network that has met many unknown links; raises TooMany when it is too many."""
+    """Make guessing dear for a network that tries many unknown links. Raises TooMany for very many."""
     misses = await count_misses(rt, remote)
     if misses > MISSES_TO_STOP:
         raise TooMany("尝试次数过多，请一分钟后再试。", seconds=60)

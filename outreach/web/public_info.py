@@ -17,7 +17,7 @@ Code = Annotated[str, Form(max_length=80)]
 
 
 def add_info_pages(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> None:
-    """/check, /why, /privacy, /u/{token} and /stopped."""
+    """/check, /why, /privacy, /stop, /u/{token} and /stopped."""
     _add_check(router, site, rt, deps)
     _add_why(router, site, rt, deps)
     _add_stop(router, site, deps)
@@ -32,7 +32,9 @@ def _add_check(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> No
     async def check_page(request: Request, d: str = "") -> Response:
         # The address in the code of a printed statement; a digest of 256 bits cannot be guessed.
         document = await check_digest(rt, d) if d else None
-        return page(request, site, "check.html", document=document, by_digest=bool(d), proof=None, asked=False)
+        return page(
+            request, site, "check.html", document=document, by_digest=bool(d), proof=None, asked=False
+        )
 
     @router.post("/check", openapi_extra=_PUBLIC)
     async def check(request: Request, code: Code = "") -> Response:
@@ -41,7 +43,9 @@ def _add_check(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> No
         proof = await deps.check_message(wanted) if wanted else None
         if proof is None and wanted:
             await note_miss(rt, wanted, remote_of(request))
-        return page(request, site, "check.html", document=None, by_digest=False, proof=proof, asked=bool(wanted))
+        return page(
+            request, site, "check.html", document=None, by_digest=False, proof=proof, asked=bool(wanted)
+        )
 
 
 def _add_why(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> None:
@@ -72,6 +76,10 @@ def _add_stop(router: APIRouter, site: Site, deps: InfoDeps) -> None:
         if one_click:
             return Response(status_code=204)
         return go("/stopped")
+
+    @router.get("/stop", openapi_extra=_PUBLIC)
+    async def how_to_stop(request: Request) -> Response:
+        return notice(request, site, "stop_title", "stop_how")
 
     @router.get("/stopped", openapi_extra=_PUBLIC)
     async def stopped(request: Request) -> Response:

@@ -67,9 +67,7 @@ def display_of(request: Request) -> Display:
     """From the address (`?lang=`, `?size=`), else from the cookie, else Chinese in normal print."""
     language = request.query_params.get("lang") or request.cookies.get("lang") or ""
     size = request.query_params.get("size") or request.cookies.get("size") or ""
-    return Display(
-        language if language in LANGUAGES else LANGUAGES[0], size if size in SIZES else SIZES[0]
-    )
+    return Display(language if language in LANGUAGES else LANGUAGES[0], size if size in SIZES else SIZES[0])
 
 
 @cache
@@ -159,7 +157,14 @@ def public_route(site: Site) -> type[APIRoute]:
 
 
 def notice(
-    request: Request, site: Site, title: str, text: str, *, status: int = 200, number: str = "", back: str = ""
+    request: Request,
+    site: Site,
+    title: str,
+    text: str,
+    *,
+    status: int = 200,
+    number: str = "",
+    back: str = "",
 ) -> Response:
     """A page of one sentence; `title` and `text` are keys of the words."""
     shown = {"title_key": title, "text_key": text, "number": number, "back": back}

@@ -77,7 +77,7 @@ def bill_view(document: Document, w: Mapping[str, str]) -> BillView:
 
 def qr_path(text: str) -> QrPath:
     """A QR code (ISO/IEC 18004, error correction M) whose dark modules are one path."""
-    code = segno.make_qr(text, error="m")
+    code = segno.make_qr(text, error="m", mask=2)
     path = "".join(
         f"M{x + 4} {y + 4}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark
     )

@@ -2,11 +2,9 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
-from campaigns.rounds import cancel_round, pause_round, resume_round, tick
+from campaigns.rounds import tick
 from outreach.ledger.audit import audit_everything
-from outreach.ledger.merge import merge_receipts
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from outreach.worker import run_worker

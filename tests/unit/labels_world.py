@@ -159,9 +159,13 @@ def any_trees() -> st.SearchStrategy[Tree]:
     characters = st.characters(exclude_categories=("C", "Zl", "Zp"))
     name = st.one_of(
         st.text(characters, min_size=1, max_size=12).filter(lambda text: text.strip() and text.isprintable()),
-        st.sampled_from(["and", "非", "且", 'a"b', "\\", '\\"', "所有 人", "ＡＢ", "（本地）", "a.b", "12", "org", "kind"]),
+        st.sampled_from(
+            ["and", "非", "且", 'a"b', "\\", '\\"', "所有 人", "ＡＢ", "（本地）", "a.b", "12", "org", "kind"]
+        ),
     )
-    number = st.from_regex(r"-?[0-9]{1,8}(\.[0-9]{1,3})?[万亿%]?", fullmatch=True, alphabet="-.0123456789万亿%")
+    number = st.from_regex(
+        r"-?[0-9]{1,8}(\.[0-9]{1,3})?[万亿%]?", fullmatch=True, alphabet="-.0123456789万亿%"
+    )
     value = st.one_of(name.map(Word), number.map(Number), st.dates().map(Day))
     leaves = st.one_of(
         _conditions(),

@@ -1,4 +1,4 @@
-"""The expression language: text, tree and builder blocks are one thing; what is wrong is told with its place."""
+"""The expression language: text, tree and builder blocks are one thing; errors are told with their place."""
 
 import json
 from datetime import date
@@ -140,9 +140,17 @@ def test_any_text_is_read_or_refused(text):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["and", "not", "word"]),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "items", "item", "name", "value", "word", "op"]), inner),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text(max_size=5)
+        | st.sampled_from(["and", "not", "word"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["type", "items", "item", "name", "value", "word", "op"]), inner
+            )
+        ),
         max_leaves=10,
     )
 )

@@ -209,6 +209,19 @@ async def test_every_outcome_in_one_batch_keeps_its_place() -> None:
         assert [r.outcome for r in results[4::2]] == [Outcome.UNKNOWN] * 4
 
 
+async def test_a_slow_platform_does_not_hold_the_batch() -> None:
+    """A lease is behind every batch: what cannot start in time comes back as certainly unsent."""
+    settings = {"concurrency": 2, "timeout": 0.4}
+    async with run_stage(settings, faults=replace(FAST, slow=1.0, slow_seconds=0.15)) as stage:
+        began = asyncio.get_running_loop().time()
+        results = await stage.adapter.send(batch(20))
+        assert asyncio.get_running_loop().time() - began < 0.6
+        late = [r for r in results if r.code == "not_started"]
+        assert late
+        assert {(r.outcome, r.fault) for r in late} == {(Outcome.REFUSED, Fault.DEFERRED)}
+        assert len(stage.simulator.books.entries) == len(results) - len(late)
+
+
 async def test_limits_of_the_account() -> None:
     async with run_stage(day_limit=2) as stage:
         results = await stage.adapter.send(batch(4))

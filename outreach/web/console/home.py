@@ -78,8 +78,8 @@ async def _pending(request: Request) -> Sequence[tuple[dict[str, Any], int, int]
         return [
             (
                 campaign,
-                len((await evaluate_text(conn, cache, campaign["segment"], actor.org_id)).bitmap),
-                len((await evaluate_text(conn, cache, pending_expression(campaign), actor.org_id)).bitmap),
+                len((await evaluate_text(conn, cache, campaign["segment"], actor.org_id)).members),
+                len((await evaluate_text(conn, cache, pending_expression(campaign), actor.org_id)).members),
             )
             for campaign in campaigns
         ]

@@ -1,0 +1,82 @@
+"""What taxpayers do, as the tax systems report it: kept once, and visible to the next count.
+
+An event of a listed type also gives or takes labels, so that whoever has acted falls out of every round
+before the next message leaves.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyroaring import BitMap
+
+from outreach.db.sql import load_queries
+from outreach.errors import InvalidInput
+from outreach.labels.keys import event_key, label_key
+from outreach.labels.sets import change_sets
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+GIVES = {
+    "filed": ("iit.filed",),
+    "paid": ("iit.filed", "iit.paid"),
+    "refund_submitted": ("iit.filed", "iit.refund_submitted"),
+    "refund_failed": ("iit.refund_failed",),
+    "review_rejected": ("iit.review_rejected",),
+    "refund_done": ("iit.refund_done",),
+    "disputed": ("iit.disputed",),
+}
+"""Event type to the labels that it gives."""
+
+TAKES = {"refund_done": ("iit.refund_failed", "iit.review_rejected"), "dispute_closed": ("iit.disputed",)}
+"""Event type to the labels that it takes away."""
+
+OTHER_TYPES = frozenset({"page_stay", "first_invoice", "credit_changed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event; `key` is the reporting system's own and makes a repetition harmless."""
+
+    key: str
+    taxpayer_id: int
+    type: str
+    at: datetime
+
+
+async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str, scope_org_id: int) -> int:
+    """Keep events and move the labels; returns how many were new. Raises InvalidInput for an unknown type.
+
+    Taxpayers outside the scope and repeated keys are left out.
+    """
+    known = GIVES.keys() | TAKES.keys() | OTHER_TYPES
+    for number, event in enumerate(events):
+        if event.type not in known:
+            raise InvalidInput(
+                f"第 {number + 1} 条：没有事件类型 {event.type}", field=f"events.{number}.type"
+            )
+    async with rt.db.begin() as conn:
+        cursor = await conn.execute(
+            SQL["keep_events"],
+            {
+                "keys": [event.key for event in events],
+                "taxpayers": [event.taxpayer_id for event in events],
+                "types": [event.type for event in events],
+                "ats": [event.at for event in events],
+                "source": source,
+                "scope": scope_org_id,
+            },
+        )
+        rows = await cursor.fetchall()
+        moved: dict[str, tuple[BitMap, BitMap]] = defaultdict(lambda: (BitMap(), BitMap()))
+        for row in rows:
+            moved[event_key(row["type"])][0].add(row["taxpayer_id"])
+            for code in GIVES.get(row["type"], ()):
+                moved[label_key(code)][0].add(row["taxpayer_id"])
+            for code in TAKES.get(row["type"], ()):
+                moved[label_key(code)][1].add(row["taxpayer_id"])
+        if moved:
+            await change_sets(conn, dict(moved), source=source)
+        return len(rows)

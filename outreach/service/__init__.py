@@ -1,0 +1,1 @@
+"""Service: replies, ratings, and what becomes of them."""

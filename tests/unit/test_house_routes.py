@@ -1,0 +1,35 @@
+"""Every route of the web process says who may use it."""
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from redis.asyncio import Redis
+
+from outreach.config import Settings
+from outreach.db.pool import Database
+from outreach.governance.permissions import PERMISSIONS
+from outreach.runtime import Runtime
+from outreach.web.app import create_app
+from outreach.web.permissions import PUBLIC, SELF, permission_of
+
+
+@pytest.fixture
+async def offline() -> Runtime:
+    settings = Settings(database_url="host=/nowhere", redis_url="redis://127.0.0.1:1/0")
+    return Runtime(
+        settings, Database(settings.database_url), Redis.from_url(settings.redis_url), httpx.AsyncClient()
+    )
+
+
+async def test_every_route_declares_its_permission(offline: Runtime) -> None:
+    routes = create_app(offline).routes
+    assert any(isinstance(route, APIRoute) for route in routes)
+    for route in routes:
+        declared = permission_of(route)
+        assert declared in {PUBLIC, SELF, *PERMISSIONS}, f"{getattr(route, 'path', route)}: {declared}"
+
+
+async def test_what_changes_something_is_not_public_by_get(offline: Runtime) -> None:
+    for route in create_app(offline).routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            assert route.methods <= {"GET", "HEAD"}, route.path
