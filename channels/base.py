@@ -270,7 +270,8 @@ class Adapter(ABC):
     """A provider's protocol. One instance per gateway account and process.
 
     `send` and `query` never raise for what a provider does: each message gets its result, in order.
-    `parse` is pure. `send` takes at most `facts.batch_size` messages in one request, and splits a longer
+    `send` returns within one and a half times `Config.timeout`: what got no turn by half of it comes back as
+    refused and deferred. `parse` is pure. `send` takes at most `facts.batch_size` messages in one request, and splits a longer
     batch into requests by itself, several at a time.
     """
 

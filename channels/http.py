@@ -5,6 +5,7 @@ adapter sees is one function and three ends: a response, `NotSent` (certainly no
 `MaybeSent` (bytes may have reached the gateway).
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -65,6 +66,8 @@ class Http:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
         """Send one request. Raises NotSent or MaybeSent."""
+        task = asyncio.current_task()
+        cancelled_before = task.cancelling() if task else 0
         try:
             builder = self._client.request(method, url)
             if headers:
@@ -79,6 +82,9 @@ class Http:
             raise (NotSent if _never_connected(error) else MaybeSent)(type(error).__name__) from error
         except PyreqwestError as error:
             raise MaybeSent(type(error).__name__) from error
+        if task and task.cancelling() > cancelled_before:
+            # The client swallows a cancellation that meets the answer.
+            raise asyncio.CancelledError
         pairs = {name.lower(): value for name, value in response.headers.items()}
         return Response(response.status, pairs, bytes(content))
 

@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+
 from outreach.governance.vault import open_vault
 from outreach.ledger.gateways import load_gateways
 from outreach.ledger.keys import DIRECT_FROM, MESSAGES_PER_BATCH, decode_key
@@ -110,3 +112,15 @@ def _compare(name: str, booked: Counter[int], states: dict[int, int]) -> Compari
         sum(states.get(message) not in sent | {State.UNKNOWN, State.FAILED} for message in booked),
         sum(states.get(message) == State.UNKNOWN for message in booked),
     )
+
+
+def books_table(comparisons: list[Comparison]) -> Table:
+    """The comparison for the terminal."""
+    headers = ["网关", "网关受理", "台账受理", "丢失", "重复", "多出", "结果未知且已受理"]
+    table = Table(title="仿真网关的账与台账，逐条核对", title_justify="left")
+    for number, header in enumerate(headers):
+        table.add_column(header, justify="right" if number else "left")
+    for row in comparisons:
+        numbers = (row.booked, row.held, row.lost, row.duplicated, row.unexpected, row.unknown_booked)
+        table.add_row(row.gateway, *(f"{number:,}" for number in numbers))
+    return table

@@ -21,7 +21,7 @@ from outreach import scheduler as scheduler_process
 from outreach import worker as worker_process
 from outreach.analytics.report import campaign_report
 from outreach.analytics.tables import reach_table
-from outreach.books import compare_books
+from outreach.books import books_table, compare_books
 from outreach.config import Settings, load_settings
 from outreach.db.migrate import migrate as apply_migrations
 from outreach.demo.play import DemoOptions, play
@@ -275,11 +275,7 @@ def audit(round_id: Annotated[int | None, typer.Argument(help="轮次编号；�
 def books(plan: Annotated[Path, typer.Option(help="演练计划文件")] = Path("var/rehearsal.json")) -> None:
     """仿真网关的账与台账逐条核对。"""
     found = _run(lambda rt: compare_books(rt, control_addresses(plan)))
-    table = Table("网关", "网关受理", "台账受理", "丢失", "重复", "多出", "结果未知且已受理")
-    for row in found:
-        numbers = (row.booked, row.held, row.lost, row.duplicated, row.unexpected, row.unknown_booked)
-        table.add_row(row.gateway, *(f"{number:,}" for number in numbers))
-    console.print(table)
+    console.print(books_table(found))
     if not all(row.equal for row in found):
         raise typer.Exit(1)
 

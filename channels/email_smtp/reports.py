@@ -70,14 +70,20 @@ def _part(mail: Message, *kinds: str) -> Message | None:
 
 
 def _text(mail: Message, name: str) -> str:
-    return str(mail.get(name, ""))
+    # The library gives up on raw UTF-8, which RFC 6533 allows, and would hand out question marks.
+    lower = name.lower()
+    raw = next((str(value) for known, value in mail.raw_items() if known.lower() == lower), "")
+    return raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _blocks(part: Message) -> list[Message]:
     payload = part.get_payload()
-    if isinstance(payload, list):
-        return [block for block in payload if isinstance(block, Message)]
-    return [message_from_string(block) for block in str(payload).replace("\r\n", "\n").split("\n\n")]
+    inner = [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else [part]
+    if len(inner) != 1:
+        return inner
+    # The international kind is not taken apart by the library: its first block looks like a mail's header.
+    rest = _words(inner[0]).replace("\r\n", "\n")
+    return [*inner, *(message_from_string(block) for block in rest.split("\n\n") if block.strip())]
 
 
 def _addressed_to(mail: Message) -> str:

@@ -138,8 +138,8 @@ async def campaign_report(
     targeted, told = BitMap(), BitMap()
     for members in sets.values():
         targeted |= members["audience", ""]
-    for members in reached.values():
-        told |= members
+    for households in reached.values():
+        told |= households
     return CampaignReport(
         head["id"],
         head["code"],

@@ -52,7 +52,7 @@ def parse_scaled(text: str, places: int) -> int | None:
     Thousands separators, full-width digits, a yuan sign and (1.00) for -1.00 are understood.
     """
     if text.isdecimal() and text.isascii():
-        return int(text) * 10**places
+        return int(text + "0" * places)
     found = _NUMBER.match(text) if text.isascii() else None
     if not found:
         plain = unicodedata.normalize("NFKC", text).replace(" ", "").removeprefix("¥").removesuffix("元")

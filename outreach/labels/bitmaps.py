@@ -21,12 +21,17 @@ def to_array(members: AbstractBitMap) -> NDArray[np.uint32]:
     return np.frombuffer(members.to_array(), dtype=np.uint32) if members else np.empty(0, np.uint32)
 
 
+def frozen(members: AbstractBitMap) -> FrozenBitMap:
+    """The same set, immutable; copied only if it is not yet."""
+    return members if isinstance(members, FrozenBitMap) else FrozenBitMap(members)
+
+
 def union(sets: Iterable[AbstractBitMap]) -> FrozenBitMap:
     """Those that are in any of the sets."""
     parts = list(sets)
-    if len(parts) == 1 and isinstance(parts[0], FrozenBitMap):
-        return parts[0]
-    return FrozenBitMap(BitMap.union(*parts)) if parts else EMPTY
+    if not parts:
+        return EMPTY
+    return frozen(parts[0] if len(parts) == 1 else parts[0].union(*parts[1:]))
 
 
 def serialise(members: AbstractBitMap) -> bytes:

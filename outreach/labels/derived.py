@@ -97,6 +97,8 @@ async def _stored_keys(conn: Connection) -> set[str]:
 
 def _grouped(pairs: NDArray[np.int64]) -> Iterator[tuple[int, BitMap]]:
     # Rows are (id, group).
+    if not len(pairs):
+        return
     order = np.argsort(pairs[:, 1], kind="stable")
     groups, starts = np.unique(pairs[order, 1], return_index=True)
     for group, members in zip(groups.tolist(), np.split(pairs[order, 0], starts[1:]), strict=True):

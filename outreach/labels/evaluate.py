@@ -12,7 +12,7 @@ from pyroaring import AbstractBitMap, FrozenBitMap
 from outreach.db.pool import Connection
 from outreach.errors import NotFound
 from outreach.labels.bind import bind
-from outreach.labels.bitmaps import EMPTY, union
+from outreach.labels.bitmaps import EMPTY, frozen, union
 from outreach.labels.cache import SetCache, Source, snapshot
 from outreach.labels.keys import attribute_keys
 from outreach.labels.language import parse
@@ -112,7 +112,7 @@ async def load_facts(conn: Connection, cache: SetCache, plans: Collection[Plan],
 def members_of(plan: Plan, facts: Facts, within: AbstractBitMap | None = None) -> FrozenBitMap:
     """Those of the scope (or of `within`, which must lie inside it) that the plan holds."""
     base = facts.scope if within is None else within & facts.scope
-    return FrozenBitMap(_compute(plan, facts, base))
+    return frozen(_compute(plan, facts, base))
 
 
 def require_member(facts: Facts, taxpayer_id: int) -> None:
@@ -148,14 +148,14 @@ def _compute(plan: Plan, facts: Facts, within: AbstractBitMap) -> AbstractBitMap
             return within
         case Nothing():
             return EMPTY
-        case Members(keys=keys):
-            return within & union(facts.sets[key] for key in keys)
-        case Subtree(org_id=org_id):
-            return within & facts.subtrees[org_id]
+        case Members() | Subtree():
+            return within & _whole(plan, facts)
         case Range():
             return _compute_range(plan, facts, within)
         case Named(item=item):
             return _compute(item, facts, within)
+        case Without(item=Members() | Subtree() as item):
+            return facts.scope - _whole(item, facts)
         case Without(item=item):
             return within - _compute(item, facts, within)
         case Every(items=items):
@@ -163,7 +163,15 @@ def _compute(plan: Plan, facts: Facts, within: AbstractBitMap) -> AbstractBitMap
                 within = _compute(item, facts, within) if within else within
             return within
         case Some(items=items):
-            return union(_compute(item, facts, within) for item in items)
+            plain = [_whole(item, facts) for item in items if isinstance(item, Members | Subtree)]
+            others = [item for item in items if not isinstance(item, Members | Subtree)]
+            return union([within & union(plain), *(_compute(item, facts, within) for item in others)])
+
+
+def _whole(plan: Members | Subtree, facts: Facts) -> FrozenBitMap:
+    if isinstance(plan, Subtree):
+        return facts.subtrees[plan.org_id]
+    return union(facts.sets[key] for key in plan.keys)
 
 
 def _compute_range(plan: Range, facts: Facts, within: AbstractBitMap) -> AbstractBitMap:

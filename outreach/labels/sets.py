@@ -22,7 +22,7 @@ from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
 
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.labels.bitmaps import EMPTY, chunk_range, chunks_of, serialise, union
+from outreach.labels.bitmaps import EMPTY, chunk_range, chunks_of, frozen, serialise, union
 from outreach.labels.keys import chunk_bits
 
 _SQL = load_queries(__file__)
@@ -174,7 +174,7 @@ def _pieces(changes: Mapping[str, Piece]) -> dict[Place, Piece]:
 
 
 def _difference(members: FrozenBitMap, add: AbstractBitMap, remove: AbstractBitMap) -> Change:
-    return Change(FrozenBitMap(add - members), FrozenBitMap(members & remove))
+    return Change(frozen(add - members), members & remove)
 
 
 def _joined(parts: list[Change]) -> Change:

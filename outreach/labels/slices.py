@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
+from pyroaring import AbstractBitMap, BitMap
 
 from outreach.db.pool import Connection
 from outreach.labels.bitmaps import EMPTY, Ids, from_array, to_array, union
@@ -123,6 +123,8 @@ async def sum_values(source: Source, cache: SetCache, code: str, members: Abstra
 def between(slices: Slices, low: int | None, high: int | None, within: AbstractBitMap) -> AbstractBitMap:
     """Those of `within` whose value lies in [low, high]; None leaves a side open."""
     base = slices.exists & within
+    if not slices.sign:
+        return _magnitudes(slices, base, max(low or 0, 0), high)
     negative = base & slices.sign
     positive = base - negative
     # A magnitude of -1 is nobody's, so an impossible side selects nothing.
@@ -215,7 +217,7 @@ async def _write(
     made = await apply_changes(conn, pieces)
     removed = made[exists_key(code)].removed
     touched = union(part for change in made.values() for part in (change.added, change.removed))
-    change = Change(FrozenBitMap(touched - removed), removed)
+    change = Change(touched - removed, removed)
     key = attribute_key(code)
     await log_changes(conn, {key: change}, source=source, as_of=as_of, import_id=import_id)
     return change

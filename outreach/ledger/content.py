@@ -82,10 +82,7 @@ def compile_content(channel: str, shape: Mapping[str, Any]) -> Content:
 def _strings(path: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return [(path, value)]
-    if isinstance(value, Mapping):
-        pairs = value.items()
-    else:
-        pairs = ((str(index), item) for index, item in enumerate(value))
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
     return [found for key, item in pairs for found in _strings(f"{path}.{key}" if path else str(key), item)]
 
 

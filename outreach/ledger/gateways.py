@@ -25,6 +25,8 @@ from outreach.runtime import Runtime
 SQL = load_queries(__file__)
 
 _REFRESH_SECONDS = 5.0
+_SEND_TIMEOUTS = 1.5
+"""The adapter contract: `send` returns within so many request time-outs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,11 @@ async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
 
 
 def build_adapter(settings: Settings, gateway: Gateway) -> tuple[Adapter, float]:
-    """The account's adapter, not yet opened, and the seconds that one of its requests may take."""
+    """The account's adapter, not yet opened, and the seconds within which its `send` returns."""
     adapter = ADAPTERS[gateway.adapter]
     text = open_vault(settings).decrypt("gateway", "config_enc", gateway.id, gateway.config_enc)
     config = adapter.config_type.model_validate_json(text)
-    return adapter(config), config.timeout  # type: ignore[call-arg]
+    return adapter(config), config.timeout * _SEND_TIMEOUTS  # type: ignore[call-arg]
 
 
 class Fleet:
@@ -165,7 +167,7 @@ class Fleet:
         return (await self._held(gateway_id))[1]
 
     async def timeout(self, gateway_id: int) -> float:
-        """Seconds that one request of the account may take. Raises GatewayError like `adapter`."""
+        """Seconds within which a `send` of the account returns. Raises GatewayError like `adapter`."""
         return (await self._held(gateway_id))[2]
 
     async def _held(self, gateway_id: int) -> tuple[bytes, Adapter, float]:

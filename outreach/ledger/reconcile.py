@@ -79,7 +79,7 @@ async def _take(sender: Sender, gateway: Gateway, hold: float) -> list[_Group]:
             batch = row["id"] // MESSAGES_PER_BATCH
             place = (row["period"], row["shard"], row["round_id"], row["step"], batch)
             found[place][row["id"]] = row["state"]
-        groups = [_Group(*place[:4], was=was) for place, was in found.items()]
+        groups = [_Group(place[0], place[1], place[2], place[3], was) for place, was in found.items()]
         for group in groups:
             keys = {"period": group.period, "shard": group.shard, "ids": group.ids, "quiet": hold}
             await conn.execute(SQL["begin_try"], keys)

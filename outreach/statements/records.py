@@ -12,6 +12,8 @@ from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.governance.vault import Vault, open_vault
+from outreach.imports.cells import lost_digits, normalise_all
+from outreach.registry.people import TAX_NO_PURPOSE
 from outreach.runtime import Runtime
 from outreach.statements.record_files import TAX_NO, FileKind, detect_kind, read_csv
 
@@ -25,7 +27,6 @@ _ERROR_COLUMNS = (
     ("value_masked", "text"),
     ("reason", "text"),
 )
-TAX_NO_PURPOSE = "tax_no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +118,10 @@ async def _load_block(
     counts["same"] += good - merged["new"] - merged["changed"]
 
 
-async def _find(
-    conn: Connection, vault: Vault, block: Sequence[tuple[int, Mapping[str, str]]]
-) -> dict[bytes, tuple[int, str]]:
-    numbers = sorted({_number(cells) for _, cells in block})
-    indexes = vault.blind_indexes(TAX_NO_PURPOSE, numbers)
+async def _find(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, tuple[int, str]]:
+    await conn.execute(_SQL["lock"])
     rows = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
     return {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in rows}
-
-
-def _number(cells: Mapping[str, str]) -> str:
-    return cells.get(TAX_NO, "").strip().upper()
 
 
 def _parse(

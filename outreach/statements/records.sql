@@ -59,3 +59,7 @@ with merged as (
         is distinct from (excluded.credit_grade, excluded.income, excluded.prepaid, excluded.tax_due)
     returning xmax = 0 as is_new)
 select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+
+-- name: lock
+-- Two files with the same households would otherwise lock each other's rows in another order.
+select pg_advisory_xact_lock(7640008);

@@ -26,7 +26,12 @@ from outreach.logs import get_log
 from outreach.statements.money import yuan
 
 FOLDER = Path(__file__).parents[2] / "templates" / "public"
-STATIC = {"public.css": "text/css", "public.js": "text/javascript"}
+STATIC = {
+    "public.css": "text/css",
+    "public.js": "text/javascript",
+    "mark.svg": "image/svg+xml",
+    "noto-sans-mongolian.woff2": "font/woff2",
+}
 LANGUAGES = ("zh", "en", "mn")
 SIZES = ("normal", "large")
 MONGOLIAN_NAME = "ᠮᠣᠩᠭᠣᠯ"

@@ -38,6 +38,20 @@ def test_ranges(column, low, high, halved):
     assert set(between(sliced(column), low, high, within)) == expected
 
 
+@pytest.mark.parametrize("bound", [-1, 0, 1, 40_000, 40_001, 2**21 - 1, 2**21, 10**7])
+def test_ranges_of_a_large_column(bound):
+    rng = np.random.default_rng(2)
+    ids = np.unique(rng.integers(1, 300_000, 60_000))
+    values = rng.integers(-(2**22), 2**22, len(ids))
+    values[::50] = bound
+    bits = [from_array(ids[np.abs(values) >> bit & 1 == 1]) for bit in range(22 + 2)]
+    slices = Slices(from_array(ids), from_array(ids[values < 0]), bits)
+    within = BitMap(range(300_001))
+    assert to_array(between(slices, bound, None, within)).tolist() == ids[values >= bound].tolist()
+    assert to_array(between(slices, None, bound, within)).tolist() == ids[values <= bound].tolist()
+    assert to_array(between(slices, bound, bound, within)).tolist() == ids[values == bound].tolist()
+
+
 @given(COLUMNS, st.sets(st.integers(1, 400_000), max_size=30))
 def test_sums(column, others):
     members = BitMap(others) | BitMap(list(column)[::2])

@@ -26,6 +26,7 @@ class Pusher:
         self._http = Http(timeout=10.0, connections=PARALLEL)
         self._slots = asyncio.Semaphore(PARALLEL)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def push_later(self, url: str, items: Sequence[Item]) -> None:
         """Push in the background; without a URL nothing is pushed, as with a console left empty."""
@@ -50,7 +51,7 @@ class Pusher:
     async def _deliver(self, url: str, items: Sequence[Item]) -> None:
         body = orjson.dumps(items)
         for pause in (*self._pauses, None):
-            if await self._post(url, body) or pause is None:
+            if await self._post(url, body) or pause is None or self._closed:
                 return
             await asyncio.sleep(pause)
 
@@ -66,6 +67,8 @@ class Pusher:
 
     async def close(self) -> None:
         """Forget what is not pushed yet."""
+        # A request that ends just when it is cancelled swallows the cancellation.
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -48,6 +48,8 @@ IMPORT_KINDS = {
     "benefit_records": "优惠享受记录",
 }
 
+UPLOAD_KINDS = {kind: word for kind, word in IMPORT_KINDS.items() if not kind.endswith("_records")}
+
 
 def number(value: float | None) -> str:
     """1,234,567; a dash for nothing known."""

@@ -64,11 +64,11 @@ async def timeline_of(conn: Connection, taxpayer_id: int, *, kind: str = "") -> 
     """What happened to a household, newest first, at most a few hundred lines."""
     moments: list[Moment] = []
     if kind in ("", "message"):
-        moments += _messages(await _rows(conn, "messages", taxpayer_id))
+        moments += _messages(await _rows(conn, _SQL["messages"], taxpayer_id))
     if kind in ("", "inbound"):
-        moments += _inbound(await _rows(conn, "inbound", taxpayer_id))
+        moments += _inbound(await _rows(conn, _SQL["inbound"], taxpayer_id))
     if kind in ("", "event"):
-        moments += _events(await _rows(conn, "events", taxpayer_id))
+        moments += _events(await _rows(conn, _SQL["events"], taxpayer_id))
     if kind in ("", "label"):
         moments += await _labels(conn, taxpayer_id)
     return sorted(moments, key=lambda moment: moment.at, reverse=True)[:_MOST]
@@ -83,7 +83,8 @@ def by_day(moments: Iterable[Moment]) -> list[tuple[datetime, list[Moment]]]:
 
 
 async def _rows(conn: Connection, query: str, taxpayer_id: int) -> list[dict[str, Any]]:
-    return await (await conn.execute(_SQL[query], {"id": taxpayer_id, "limit": _MOST})).fetchall()
+    params = {"id": taxpayer_id, "limit": _MOST}
+    return await (await conn.execute(query, params)).fetchall()  # type: ignore[call-overload,no-any-return]
 
 
 def _messages(rows: Iterable[dict[str, Any]]) -> Iterator[Moment]:

@@ -1,0 +1,40 @@
+"""All pages of the console."""
+
+from fastapi import APIRouter
+
+from outreach.web.console import (
+    campaigns,
+    entrance,
+    home,
+    imports,
+    later,
+    messages,
+    reports,
+    rounds,
+    search,
+    segments,
+    settings,
+    taxpayers,
+    templates,
+)
+
+_MODULES = (
+    entrance,
+    home,
+    campaigns,
+    taxpayers,
+    rounds,
+    messages,
+    segments,
+    templates,
+    reports,
+    search,
+    imports,
+    settings,
+    later,
+)
+
+
+def console_routers() -> list[APIRouter]:
+    """The routers in the order in which paths are matched."""
+    return [module.routes.router for module in _MODULES]
