@@ -78,7 +78,8 @@ def _text(mail: Message, name: str) -> str:
 
 def _blocks(part: Message) -> list[Message]:
     payload = part.get_payload()
-    inner = [block for block in payload if isinstance(block, Message)] if isinstance(payload, list) else [part]
+    blocks = payload if isinstance(payload, list) else [part]
+    inner = [block for block in blocks if isinstance(block, Message)]
     if len(inner) != 1:
         return inner
     # The international kind is not taken apart by the library: its first block looks like a mail's header.
@@ -179,8 +180,12 @@ def _guess(mail: Message, return_path: ReturnPath) -> Parsed:
 
 def _words(part: Message) -> str:
     payload = part.get_payload(decode=True)
-    charset = part.get_content_charset("utf-8")
-    return payload.decode(charset, "replace") if isinstance(payload, bytes) else ""
+    if not isinstance(payload, bytes):
+        return ""
+    try:
+        return payload.decode(part.get_content_charset("utf-8"), "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
 
 
 def _time(mail: Message) -> datetime | None:

@@ -17,6 +17,7 @@ _LONGEST_RECORD = 20
 NOT_DECODED = "文字编码有误，无法识别（应为UTF-8或GBK）"
 OPEN_QUOTE = "引号没有成对"
 TOO_MANY_CELLS = "列数比表头多，请检查是否多了分隔符"
+_REPLACED = "\ufffd"
 _CELL_LIMIT = "单元格内容过长"
 
 Cells = Sequence[str]
@@ -93,22 +94,24 @@ def decode_lines(data: bytes, encoding: str, problems: list[Problem]) -> list[st
     """The lines of a block; a line that cannot be decoded becomes blank and a problem."""
     # A zero byte is no text, and PostgreSQL takes none.
     data = data.replace(b"\0", b"")
+    text, broken = _decode(data, encoding)
     # Not str.splitlines: it also cuts at form feeds and other characters that may stand within a cell.
-    try:
-        lines = data.decode(encoding).replace("\r", "").split("\n")
-    except UnicodeDecodeError:
-        lines = [_decode_line(at, line, encoding, problems) for at, line in enumerate(data.split(b"\n"))]
+    lines = text.replace("\r", "").split("\n")
     if not lines[-1]:
         lines.pop()
+    if broken:
+        for at, line in enumerate(lines):
+            if _REPLACED in line:
+                problems.append(Problem(at, "", "", NOT_DECODED, True))
+                lines[at] = ""
     return lines
 
 
-def _decode_line(number: int, line: bytes, encoding: str, problems: list[Problem]) -> str:
+def _decode(data: bytes, encoding: str) -> tuple[str, bool]:
     try:
-        return line.decode(encoding).replace("\r", "")
+        return data.decode(encoding), False
     except UnicodeDecodeError:
-        problems.append(Problem(number, "", "", NOT_DECODED, True))
-        return ""
+        return data.decode(encoding, errors="replace"), True
 
 
 def split_lines(lines: list[str], delimiter: str, problems: list[Problem]) -> list[list[str]]:
@@ -196,9 +199,10 @@ def _even_rows(
         return numbers, rows
     kept_numbers, kept = [], []
     for number, cells in zip(numbers, rows, strict=True):
-        if any(strip_all(cells[width:])):
+        if len(cells) > width and any(strip_all(cells[width:])):
             problems.append(Problem(number, "", "", TOO_MANY_CELLS, True))
             continue
         kept_numbers.append(number)
-        kept.append([*cells[:width], *[""] * (width - len(cells))])
+        even = len(cells) == width
+        kept.append(cells if even else [*cells[:width], *[""] * (width - len(cells))])
     return kept_numbers, kept

@@ -1,6 +1,7 @@
 """Which column holds which field: by what offices call it, by a remembered mapping, or as the user says."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,12 @@ from outreach.runtime import Runtime
 
 _SQL = load_queries(__file__)
 
+_GROUP_SUFFIX = re.compile(r"(?:信息|情况|资料)(?=/|$)")
 _NEUTRAL_GROUPS = frozenset(
-    map(plain, ("基本信息", "登记信息", "纳税人信息", "户信息", "人员信息", "基本情况", "标签", "指标"))
+    ("", "基本", "登记", "基本登记", "纳税人", "户", "企业", "单位", "人员", "个人", "联系人", "标签", "指标")
 )
-"""Upper header cells that say nothing: `基本信息/纳税人名称` is `纳税人名称`."""
+"""Upper header cells that say nothing: `基本信息/纳税人名称` is `纳税人名称`, but `经办人/手机号码` is not
+`手机号码`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,13 @@ class Mapper:
     def _field_of(self, header: str) -> tuple[str, int] | None:
         whole = plain(header)
         known = self._by_header.get(whole) or self._by_header.get(whole.replace("/", ""))
-        if known is None and "/" in whole:
-            groups, last = whole.rsplit("/", 1)
-            if set(groups.split("/")) <= _NEUTRAL_GROUPS:
-                return self._by_header.get(last)
-        return known
+        if known is not None or "/" not in whole:
+            return known
+        groups, last = whole.rsplit("/", 1)
+        groups = _GROUP_SUFFIX.sub("", groups)
+        if set(groups.split("/")) <= _NEUTRAL_GROUPS:
+            return self._by_header.get(last)
+        return self._by_header.get(groups.replace("/", "") + last)
 
     def _title(self, name: str) -> str:
         return next(field.title for field in self.fields if field.name == name)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from psycopg.types.string import BytesBinaryDumper
+
 from outreach.db.copy import copy_rows
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -155,6 +157,8 @@ async def open_run(
             "by": by,
             "org_id": org_id,
         }
+        # The dumper that psycopg picks by type for bytea is written in Python; this one is in C.
+        conn.adapters.register_dumper(bytes, BytesBinaryDumper)
         await conn.execute(_SQL["bury"], {"kind": kind})
         row = await (await conn.execute(_SQL["start"], params)).fetchone()
         assert row is not None

@@ -155,7 +155,7 @@ def _compute(plan: Plan, facts: Facts, within: AbstractBitMap) -> AbstractBitMap
         case Named(item=item):
             return _compute(item, facts, within)
         case Without(item=Members() | Subtree() as item):
-            return facts.scope - _whole(item, facts)
+            return within - _whole(item, facts)
         case Without(item=item):
             return within - _compute(item, facts, within)
         case Every(items=items):

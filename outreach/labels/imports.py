@@ -174,7 +174,7 @@ def _require_facts(source: Source) -> None:
 async def _identify(conn: Connection, rows: FactRows, scope_org_id: int | None) -> NDArray[np.int64]:
     """The taxpayer of each row; 0 where the row is refused."""
     async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        params = {"keys": list(set(rows.bidx)), "scope": scope_org_id}
+        params = {"keys": b"".join(set(rows.bidx)), "scope": scope_org_id}
         await cursor.execute(_SQL["taxpayers"], params)
         found = {bidx: own_id if inside else -1 for bidx, own_id, inside in await cursor.fetchall()}
     refused = {problem.row for problem in rows.problems if problem.refused}

@@ -8,7 +8,6 @@ first, so the slices of one taxpayer always belong to one value, whatever the nu
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,9 @@ from pyroaring import AbstractBitMap, BitMap
 from outreach.db.pool import Connection
 from outreach.labels.bitmaps import EMPTY, Ids, from_array, to_array, union
 from outreach.labels.cache import SetCache, Source
-from outreach.labels.catalogue import Attribute
 from outreach.labels.keys import SLICES, attribute_key, attribute_keys, exists_key, sign_key, slice_key
 from outreach.labels.sets import Change, Piece, apply_changes, guard_chunks, log_changes, stored_range
-from outreach.labels.units import LARGEST, from_stored
+from outreach.labels.units import LARGEST
 
 _FEW = 20_000
 # Up to here it is cheaper to cut each slice to the members in question than to carry along all of it.
@@ -105,15 +103,6 @@ async def read_many(
     return {code: (values[inverse], present[inverse]) for code, (values, present) in found.items()}
 
 
-async def read_attributes(
-    source: Source, cache: SetCache, attributes: Collection[Attribute], ids: Collection[int]
-) -> dict[str, dict[int, Decimal | date | int]]:
-    """For templates: by attribute and taxpayer the value in its unit; who has none is left out."""
-    wanted = np.array(sorted(ids), np.uint32)
-    found = await read_many(source, cache, [attribute.code for attribute in attributes], wanted)
-    return {attribute.code: _in_units(attribute, wanted, *found[attribute.code]) for attribute in attributes}
-
-
 async def sum_values(source: Source, cache: SetCache, code: str, members: AbstractBitMap) -> tuple[int, int]:
     """The exact sum of the stored values over a set, and how many of it have a value."""
     slices = Slices.of(code, await cache.load(source, attribute_keys(code)))
@@ -144,13 +133,6 @@ def total(slices: Slices, members: AbstractBitMap) -> tuple[int, int]:
         for place, bits in enumerate(slices.bits)
     )
     return result, len(base)
-
-
-def _in_units(
-    attribute: Attribute, ids: NDArray[np.uint32], values: Values, present: Present
-) -> dict[int, Decimal | date | int]:
-    there = zip(ids[present].tolist(), values[present].tolist(), strict=True)
-    return {taxpayer: from_stored(attribute.type, value) for taxpayer, value in there}
 
 
 def _magnitudes(slices: Slices, base: AbstractBitMap, low: int, high: int | None) -> AbstractBitMap:

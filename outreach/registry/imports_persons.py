@@ -107,7 +107,7 @@ class _Writer:
 
     async def _taxpayers(self, rows: PersonRows) -> dict[bytes, int]:
         """Ids of taxpayers in scope by blind index; -1 for those outside."""
-        keys = [*{*rows.selves, *(link.bidx for link in rows.links)}]
+        keys = b"".join({*rows.selves, *(link.bidx for link in rows.links)})
         tuples = await fetch_tuples(self.conn, _SQL["taxpayers"], {"keys": keys})
         return {bidx: own_id if self.scope.covers(org_id) else -1 for bidx, own_id, org_id in tuples}
 
@@ -132,7 +132,7 @@ class _Writer:
         allowed |= {person for person, bidx in enumerate(rows.selves) if bidx in known}
         doubtful = [person for person in range(len(rows.selves)) if person not in allowed]
         params = {
-            "keys": [rows.persons.bidx[person] for person in doubtful],
+            "keys": b"".join(rows.persons.bidx[person] for person in doubtful),
             "org_ids": sorted(self.scope.members),
         }
         tuples = await fetch_tuples(self.conn, _SQL["in_scope"], params) if doubtful else []

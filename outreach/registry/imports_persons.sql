@@ -1,10 +1,13 @@
 -- name: taxpayers
-select tax_no_bidx, id, org_id from taxpayer where tax_no_bidx = any(%(keys)s::bytea[]);
+select t.tax_no_bidx, t.id, t.org_id
+from generate_series(1, length(%(keys)s::bytea), 16) as at
+join taxpayer t on t.tax_no_bidx = substring(%(keys)s::bytea from at for 16);
 
 -- name: in_scope
 -- Persons who already act for a household of the scope.
-select p.id_no_bidx from person p
-where p.id_no_bidx = any(%(keys)s::bytea[])
-  and exists (
+select p.id_no_bidx
+from generate_series(1, length(%(keys)s::bytea), 16) as at
+join person p on p.id_no_bidx = substring(%(keys)s::bytea from at for 16)
+where exists (
       select from role r join taxpayer t on t.id = r.taxpayer_id
       where r.person_id = p.id and t.org_id = any(%(org_ids)s));

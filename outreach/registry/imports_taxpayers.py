@@ -102,7 +102,7 @@ class _Writer:
 
     async def _identify(self, rows: TaxpayerRows) -> tuple[list[int], dict[bytes, tuple[Any, ...]], set[int]]:
         # Known taxpayers by number; rows that repeat an earlier block or belong to others are dropped.
-        tuples = await fetch_tuples(self.conn, _SQL["find"], {"keys": rows.bidx})
+        tuples = await fetch_tuples(self.conn, _SQL["find"], {"keys": b"".join(rows.bidx)})
         found = {row[0]: row[1:] for row in tuples}
         dropped: set[int] = set()
         ids = [found[key][0] if key in found else 0 for key in rows.bidx]

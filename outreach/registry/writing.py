@@ -73,7 +73,8 @@ async def write_persons(
     conn: Connection, vault: Vault, seen: Seen, batch: PersonBatch, problems: list[Problem]
 ) -> PersonsWritten:
     """Insert new persons, change known ones and their addresses; disagreement within the file is reported."""
-    found = {row[0]: row[1:] for row in await fetch_tuples(conn, _SQL["find_persons"], {"keys": batch.bidx})}
+    rows = await fetch_tuples(conn, _SQL["find_persons"], {"keys": b"".join(batch.bidx)})
+    found = {row[0]: row[1:] for row in rows}
     fresh = [at for at, key in enumerate(batch.bidx) if key not in found]
     ids = [found[key][0] if key in found else 0 for key in batch.bidx]
     for at, new_id in zip(fresh, await reserve_ids(conn, "person_id", len(fresh)), strict=True):

@@ -6,13 +6,14 @@ a line (nothing this year or last) add to the cumulative figure.
 """
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from outreach.statements.benefits import CAVEAT, Line, compute_line, how_to_claim
 from outreach.statements.due import Due, next_due_dates
@@ -125,7 +126,7 @@ def build_bill(
 
 def canonical(content: Mapping[str, Any]) -> str:
     """The one text of a content: what is hashed and what is sealed."""
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def lasting(content: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ and without them the page says that the bureau will announce the date.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 import chinese_calendar
 
@@ -34,12 +35,10 @@ def filing_deadline(year: int, month: int, entered: Mapping[int, date] | None = 
     """
     if entered and year * 100 + month in entered:
         return entered[year * 100 + month]
-    try:
-        return _postponed(date(year, month, _FILING_DAY), _holidays_in_a_row(year, month))
-    except NotImplementedError:
-        return None
+    return _published_deadline(year, month)
 
 
+@cache
 def next_workday(day: date) -> date | None:
     """The day itself, or the next working day; None when the year's holidays are not published."""
     try:
@@ -48,6 +47,14 @@ def next_workday(day: date) -> date | None:
     except NotImplementedError:
         return None
     return day
+
+
+@cache
+def _published_deadline(year: int, month: int) -> date | None:
+    try:
+        return _postponed(date(year, month, _FILING_DAY), _holidays_in_a_row(year, month))
+    except NotImplementedError:
+        return None
 
 
 def _holidays_in_a_row(year: int, month: int) -> int:

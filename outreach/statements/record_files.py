@@ -25,7 +25,8 @@ Cells = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """Columns that a file must have, the columns of its table, and how one row is read.
+    """Columns that a file must have, the columns of its table (the first `key` identify a row, `repeated`
+    is what is said of a second row with the same ones), and how one row is read.
 
     `parse(cells, province)` gives the values after the taxpayer's id. Raises InvalidInput.
     """
@@ -34,6 +35,7 @@ class FileKind:
     required: tuple[str, ...]
     table: tuple[tuple[str, str], ...]
     key: int
+    repeated: str
     parse: Callable[[Cells, str], tuple[Any, ...]]
 
 
@@ -112,6 +114,7 @@ KINDS: Mapping[str, FileKind] = {
                 ("late_fee", "numeric"),
             ),
             3,
+            "同一户、所属期、税种在文件中出现了两次，请合并为一行",
             _tax_row,
         ),
         FileKind(
@@ -127,6 +130,7 @@ KINDS: Mapping[str, FileKind] = {
                 ("amount", "numeric"),
             ),
             4,
+            "同一户、所属期、优惠代码在文件中出现了两次，请填写不同的「序号」",
             _benefit_row,
         ),
         FileKind(
@@ -141,6 +145,7 @@ KINDS: Mapping[str, FileKind] = {
                 ("tax_due", "numeric"),
             ),
             2,
+            "同一户、年度在文件中出现了两次，请合并为一行",
             _annual_row,
         ),
     )

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from outreach.db.copy import copy_rows
-from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
-from outreach.governance.vault import Vault, open_vault
+from outreach.governance.vault import open_vault
 from outreach.imports.cells import lost_digits, normalise_all
 from outreach.registry.people import TAX_NO_PURPOSE
 from outreach.runtime import Runtime
@@ -53,8 +52,8 @@ class _Fault:
 async def load_records(rt: Runtime, path: Path, *, by: str = "system") -> Loaded:
     """Load one CSV file; its kind is told from its headers (migration 0007 lists the columns).
 
-    A bad row is left out and recorded with row number, column and reason; the last of several rows with one
-    key counts. Raises InvalidInput when the file has no usable header.
+    A bad row is left out and recorded with row number, column and reason, and so is a second row with the
+    same key. Raises InvalidInput when the file has no usable header.
     """
     lines = read_csv(path)
     digest = hashlib.sha256(path.read_bytes()).digest()
@@ -98,10 +97,14 @@ async def _load_block(
     block: Sequence[tuple[int, Mapping[str, str]]],
     counts: dict[str, int],
 ) -> None:
-    vault = open_vault(rt.settings)
+    numbers = normalise_all([cells.get(TAX_NO, "") for _, cells in block])
+    indexes = open_vault(rt.settings).blind_indexes(TAX_NO_PURPOSE, numbers)
     async with rt.db.begin() as conn:
-        known = await _find(conn, vault, block)
-        rows, faults, good = _parse(kind, vault, block, known)
+        await conn.execute(_SQL["lock"])
+        known = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
+        households = {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in known}
+        found = [households.get(index) for index in indexes]
+        rows, faults = _parse(kind, block, numbers, found)
         await conn.execute(_SQL[f"{kind.name}_block"])
         await copy_rows(conn, "block", kind.table, rows)
         merged = await (await conn.execute(_SQL[f"{kind.name}_merge"])).fetchone()
@@ -111,37 +114,38 @@ async def _load_block(
             conn, "import_error", _ERROR_COLUMNS, ((import_id, f.row, f.field, "", f.reason) for f in shown)
         )
     counts["read"] += len(block)
-    counts["good"] += good
+    counts["good"] += len(rows)
     counts["bad"] += len(faults)
     counts["new"] += merged["new"]
     counts["changed"] += merged["changed"]
-    counts["same"] += good - merged["new"] - merged["changed"]
-
-
-async def _find(conn: Connection, indexes: Sequence[bytes]) -> dict[bytes, tuple[int, str]]:
-    await conn.execute(_SQL["lock"])
-    rows = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
-    return {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in rows}
+    counts["same"] += len(rows) - merged["new"] - merged["changed"]
 
 
 def _parse(
     kind: FileKind,
-    vault: Vault,
     block: Sequence[tuple[int, Mapping[str, str]]],
-    known: Mapping[bytes, tuple[int, str]],
-) -> tuple[list[tuple[Any, ...]], list[_Fault], int]:
+    numbers: Sequence[str],
+    found: Sequence[tuple[int, str] | None],
+) -> tuple[list[tuple[Any, ...]], list[_Fault]]:
     rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     faults: list[_Fault] = []
-    indexes = vault.blind_indexes(TAX_NO_PURPOSE, [_number(cells) for _, cells in block])
-    for (number, cells), index in zip(block, indexes, strict=True):
-        found = known.get(index)
-        if found is None:
-            faults.append(_Fault(number, TAX_NO, "没有登记该识别号的纳税人，请先导入纳税人或核对号码"))
-            continue
+    for (place, cells), number, household in zip(block, numbers, found, strict=True):
         try:
-            row = (found[0], *kind.parse(cells, found[1]))
+            row = _row(kind, cells, number, household)
+            if row[: kind.key] in rows:
+                raise InvalidInput(kind.repeated, field=TAX_NO)
         except InvalidInput as error:
-            faults.append(_Fault(number, str(error.details.get("field", "")), error.message))
+            faults.append(_Fault(place, str(error.details.get("field", "")), error.message))
             continue
         rows[row[: kind.key]] = row
-    return list(rows.values()), faults, len(block) - len(faults)
+    return list(rows.values()), faults
+
+
+def _row(
+    kind: FileKind, cells: Mapping[str, str], number: str, household: tuple[int, str] | None
+) -> tuple[Any, ...]:
+    if household is None:
+        if lost_digits(number):
+            raise InvalidInput("号码被 Excel 改成了科学计数，请把该列设为文本后重新导出", field=TAX_NO)
+        raise InvalidInput("没有登记该识别号的纳税人，请先导入纳税人或核对号码", field=TAX_NO)
+    return (household[0], *kind.parse(cells, household[1]))

@@ -131,6 +131,22 @@ async def test_concurrent_writers_lose_nothing_and_do_not_deadlock(rt):
     assert logged == expected
 
 
+async def test_writers_that_create_the_same_chunks_at_once(rt):
+    keys = [f"label:new{number:02}" for number in range(40)]
+    spread = [hi * CHUNK + 5 for hi in range(12)]
+
+    async def create(writer):
+        changes = {key: (BitMap(each + writer for each in spread), BitMap()) for key in keys}
+        async with rt.db.begin() as conn:
+            await change_sets(conn, changes, source="首次导入")
+
+    for _ in range(3):
+        await rt.db.execute("truncate set_chunk")
+        await asyncio.gather(*map(create, range(6)))
+        found = await SetCache().load(rt, keys)
+        assert {len(found[key]) for key in keys} == {6 * len(spread)}
+
+
 async def test_adders_and_removers_of_one_chunk_serialise(rt):
     async with rt.db.begin() as conn:
         await change_set(conn, "label:a", add=BitMap(range(1, 200)), source="导入")

@@ -2,17 +2,14 @@
 
 import asyncio
 from datetime import date
-from decimal import Decimal
 
 import numpy as np
 import pytest
 from pyroaring import BitMap
 
 from outreach.labels.cache import SetCache
-from outreach.labels.catalogue import Attribute
 from outreach.labels.slices import (
     clear_values,
-    read_attributes,
     read_many,
     read_values,
     sum_values,
@@ -114,18 +111,3 @@ async def test_a_large_random_column(rt):
     assert found["b"][1].sum() == 50
     assert await sum_values(rt, cache, "a", BitMap(ids.tolist())) == (int(values.sum()), len(ids))
     assert await sum_values(rt, cache, "a", BitMap()) == (0, 0)
-
-
-async def test_values_in_their_units_for_templates(rt):
-    await write(rt, "amount_due", {4: 40_001})
-    await write(rt, "due_on", {4: date(2026, 6, 30).toordinal(), 5: date(2026, 7, 1).toordinal()})
-    attributes = [
-        Attribute("amount_due", "应补税额", "money", "元"),
-        Attribute("due_on", "到期日", "date", ""),
-        Attribute("employees", "人数", "integer", "人"),
-    ]
-    assert await read_attributes(rt, SetCache(), attributes, [5, 4, 6]) == {
-        "amount_due": {4: Decimal("400.01")},
-        "due_on": {4: date(2026, 6, 30), 5: date(2026, 7, 1)},
-        "employees": {},
-    }

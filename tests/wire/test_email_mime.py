@@ -17,7 +17,7 @@ from channels.email_smtp.replies import Reply, Stage, fault_of, settle
 from channels.errors import Fault
 from channels.gateways.email_smtp.rules import read_mail
 
-from .test_email_smtp import make_message
+from .email_smtp import make_message
 
 NOW = datetime(2026, 3, 15, 9, 0, tzinfo=UTC)
 

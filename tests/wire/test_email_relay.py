@@ -6,7 +6,7 @@ import pytest
 
 from channels.gateways.email_smtp.rules import Improper, read_mail
 
-from .test_email_smtp import relay
+from .email_smtp import relay
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,8 @@ from channels.email_smtp.addresses import ReturnPath
 from channels.email_smtp.reports import read_report
 from channels.errors import WebhookRejected
 
-from .test_email_smtp import SECRET, make_config
+from .email_smtp import SAMPLES, SECRET, make_config
 
-SAMPLES = Path(__file__).parent / "samples" / "email_smtp"
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.eml")), ids=lambda path: path.stem)
 def test_samples(path: Path) -> None:

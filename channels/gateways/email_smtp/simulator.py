@@ -58,6 +58,7 @@ class EmailSmtpSimulator(Simulator):
         self._early: list[bytes] = []
         self._queue: asyncio.Queue[tuple[str, Mapping[str, str], bytes]] = asyncio.Queue()
         self._lanes: list[asyncio.Task[None]] = []
+        self._stopping = False
         self._http = Http(5.0, _LANES)
         self._control = HttpServer(self._serve_control)
         self._server: asyncio.Server | None = None
@@ -76,6 +77,7 @@ class EmailSmtpSimulator(Simulator):
             self._server.close()
         for session in list(self.sessions):
             session.abort()
+        self._stopping = True
         for lane in self._lanes:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
@@ -146,7 +148,7 @@ class EmailSmtpSimulator(Simulator):
         asyncio.get_running_loop().call_later(delay, self._queue.put_nowait, (url, headers, body))
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             await self._push(*await self._queue.get())
 
     async def _push(self, url: str, headers: Mapping[str, str], body: bytes) -> bool:

@@ -58,6 +58,7 @@ class Pusher:
         self._queue: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self._lanes: list[asyncio.Task[None]] = []
         self._http: Http | None = None
+        self._stopping = False
 
     def start(self) -> None:
         """Begin to deliver what is queued."""
@@ -66,6 +67,7 @@ class Pusher:
 
     async def stop(self) -> None:
         """Drop what is not delivered yet."""
+        self._stopping = True
         for lane in self._lanes:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
@@ -77,7 +79,7 @@ class Pusher:
         asyncio.get_running_loop().call_later(delay, self._queue.put_nowait, (openid, xml))
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             openid, xml = await self._queue.get()
             await self.deliver(openid, xml)
 

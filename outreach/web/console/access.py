@@ -61,9 +61,11 @@ def check_same_origin(request: Request) -> None:
     """Raises NotAllowed unless the browser says that the request comes from a page of ours."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    if site not in (None, "same-origin") or (site is None and origin is None):
+    # `Referrer-Policy: no-referrer` makes browsers say `Origin: null` for our own forms.
+    named = origin if origin != "null" else None
+    if site not in (None, "same-origin") or (site is None and named is None):
         raise NotAllowed(_FOREIGN)
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if named is not None and urlsplit(named).netloc != request.headers.get("host"):
         raise NotAllowed(_FOREIGN)
 
 

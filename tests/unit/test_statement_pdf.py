@@ -1,0 +1,108 @@
+"""The PDF: the font is embedded, the text can be read back, long lines wrap inside the page."""
+
+import re
+import shutil
+import subprocess
+import zlib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pylopdf_fonts_zh_cn
+import pytest
+
+from outreach.statements.cff import CffFont, read_dict, read_index
+from outreach.statements.content import BenefitFact, Household, TaxFact, build_bill, canonical, content_hash
+from outreach.statements.pdf import check_address, render_pdf
+from outreach.statements.pdf_sheet import text_width, wrap
+
+NAME = "示例市" + "春风里新能源装备制造与供应链管理服务" * 2 + "有限责任公司"
+
+
+def sample(benefits: int = 3) -> tuple[dict[str, object], str]:
+    home = Household(1, "enterprise", NAME, "9115******MPL1", "国家税务总局示例市税务局", "")
+    zero = Decimal("0.00")
+    home.taxes = [TaxFact("增值税", Decimal("1234567.89"), Decimal("1234567.89"), zero, zero, zero)]
+    home.benefits = [
+        BenefitFact(202501 + n % 12, "SIX_TAX_HALF", True, {"due": f"{1000 + n}.00"}) for n in range(benefits)
+    ]
+    issue = {"number": "ZD2025-000000001", "version": 1, "supersedes": None, "reason": "", "serial": "0" * 32}
+    bill = {**build_bill(home, 2025, date(2026, 1, 20)), "issue": {**issue, "at": "2026-01-20T09:30+08:00"}}
+    return bill, content_hash(canonical(bill)).hex()
+
+
+def streams(pdf: bytes) -> list[bytes]:
+    found = re.findall(rb"/FlateDecode \][^>]*?stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    return [zlib.decompress(body) for body in found]
+
+
+def test_font_is_embedded_and_text_is_mapped() -> None:
+    pdf = render_pdf(*sample(), "https://t.example.gov.cn")
+    assert pdf.startswith(b"%PDF") and b"/CIDFontType0C" in pdf and b"/ToUnicode" in pdf
+    assert b"Helvetica" not in pdf and len(pdf) < 120_000
+    maps = b"".join(part for part in streams(pdf) if b"beginbfchar" in part)
+    for character in "账单减免春装备":
+        assert character.encode("utf-16-be").hex().encode() in maps
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler is not installed")
+def test_text_can_be_read_back(tmp_path: Path) -> None:
+    content, digest = sample(40)
+    path = tmp_path / "bill.pdf"
+    path.write_bytes(render_pdf(content, digest, "https://t.example.gov.cn"))
+    done = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True)
+    text = re.sub(r"\s", "", done.stdout.decode())
+    for expected in (
+        "2025年度纳税缴费账单",
+        NAME,
+        "1,234,567.89",
+        "六税两费减半征收",
+        digest[:8],
+        "第1页，共2页",
+    ):
+        assert expected in text
+    assert not done.stderr
+
+
+def test_subset_is_a_font_of_its_own() -> None:
+    data = pylopdf_fonts_zh_cn.sans_path().read_bytes()
+    at, size = _table(data, b"CFF ")
+    font = CffFont(data[at : at + size])
+    glyphs = [0, 5, 900, 20_000]
+    subset = font.subset(glyphs, "ABCDEF+Test")
+    names, end = read_index(subset, 4)
+    tops, end = read_index(subset, end)
+    top = read_dict(tops[0])
+    strings, _ = read_index(subset, int.from_bytes(top[17][1:], "big"))
+    assert names == [b"ABCDEF+Test"] and len(strings) == len(glyphs)
+    assert all(string.endswith(b"\x0e") for string in strings), (
+        "every glyph ends by itself, without subroutines"
+    )
+    charset = int.from_bytes(top[15][1:], "big")
+    cids = [int.from_bytes(subset[charset + 1 + 2 * n : charset + 3 + 2 * n], "big") for n in range(3)]
+    assert cids == glyphs[1:]
+
+
+def _table(data: bytes, tag: bytes) -> tuple[int, int]:
+    entry = 12
+    while data[entry : entry + 4] != tag:
+        entry += 16
+    return int.from_bytes(data[entry + 8 : entry + 12], "big"), int.from_bytes(
+        data[entry + 12 : entry + 16], "big"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["减免税额合计" * 40, "9" * 300, "a，" * 200, "", "短", "公告2023年第12号（含本数）" * 20]
+)
+def test_lines_fit_and_nothing_is_lost(text: str) -> None:
+    lines = wrap(text, 10, 200)
+    assert "".join(lines) == text
+    # A closing mark may hang over the edge by its own width.
+    assert all(text_width(line, 10) <= 222 for line in lines)
+    assert not any(line[0] in "，。；）" for line in lines[1:])
+
+
+def test_address_of_the_check_holds_only_the_digest() -> None:
+    content, digest = sample()
+    assert check_address("https://t.example.gov.cn", digest) == f"https://t.example.gov.cn/check?d={digest}"
