@@ -19,6 +19,10 @@ from pyreqwest.exceptions import (
     PyreqwestError,
 )
 
+_IDLE_SECONDS = 3.0
+# Servers close idle connections after 5 seconds and more. A request that meets the closing is lost in doubt,
+# so a connection is dropped here before the server can.
+
 
 class NotSent(Exception):
     """The request did not leave: refused connection, no route, pool exhausted, unusable URL."""
@@ -54,6 +58,7 @@ class Http:
             .timeout(timedelta(seconds=timeout))
             .connect_timeout(timedelta(seconds=min(timeout, 5.0)))
             .pool_timeout(timedelta(seconds=timeout))
+            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
             .max_connections(connections)
             .follow_redirects(False)
             .no_proxy()

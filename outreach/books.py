@@ -1,7 +1,7 @@
 """The books of the simulated gateways against the ledger, message by message.
 
-A message that the ledger holds as accepted or beyond must stand in exactly one book exactly once; one that it
-holds as unknown may stand there once; every other one must not stand there at all.
+A message that the ledger holds as accepted or beyond must stand in exactly one book exactly once; one that is
+unknown, or failed without a reference, may stand there once; every other one must not stand there at all.
 """
 
 from collections import Counter, defaultdict
@@ -59,13 +59,14 @@ async def compare_books(rt: Runtime, controls: dict[str, str]) -> list[Compariso
             continue
         entries = await read_books(rt, controls[gateway.adapter])
         rows = await rt.db.fetch(
-            "select m.id, m.dest, m.state from batch b join message m on m.period = b.period"
+            "select m.id, m.dest, m.state, m.ref is not null as referred"
+            " from batch b join message m on m.period = b.period"
             " and m.shard = b.shard and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000"
             " where b.gateway_id = %(id)s",
             {"id": gateway.id},
         )
         booked = _booked(rt, gateway.channel, entries, rows)
-        comparisons.append(_compare(gateway.name, booked, {row["id"]: row["state"] for row in rows}))
+        comparisons.append(_compare(gateway.name, booked, rows))
     return comparisons
 
 
@@ -101,22 +102,27 @@ def plain_key(key: str) -> str:
         return _EMPTY_KEY
 
 
-def _compare(name: str, booked: Counter[int], states: dict[int, int]) -> Comparison:
+def _compare(name: str, booked: Counter[int], rows: list[dict[str, Any]]) -> Comparison:
+    # A failure may have been reported before or after acceptance; the gateway's reference tells which.
     sent = {State.ACCEPTED, State.DELIVERED, State.READ}
+    held = {row["id"] for row in rows if row["state"] in sent}
+    held |= {row["id"] for row in rows if row["state"] == State.FAILED and row["referred"]}
+    open_to_both = {row["id"] for row in rows if row["state"] in (State.UNKNOWN, State.FAILED)}
+    unknown = {row["id"] for row in rows if row["state"] == State.UNKNOWN}
     return Comparison(
         name,
         sum(booked.values()),
-        sum(state in sent for state in states.values()),
-        sum(state in sent and booked[message] == 0 for message, state in states.items()),
+        len(held),
+        len(held - booked.keys()),
         sum(count - 1 for count in booked.values() if count > 1),
-        sum(states.get(message) not in sent | {State.UNKNOWN, State.FAILED} for message in booked),
-        sum(states.get(message) == State.UNKNOWN for message in booked),
+        len(booked.keys() - held - open_to_both),
+        len(unknown & booked.keys()),
     )
 
 
 def books_table(comparisons: list[Comparison]) -> Table:
     """The comparison for the terminal."""
-    headers = ["网关", "网关受理", "台账受理", "丢失", "重复", "多出", "结果未知且已受理"]
+    headers = ["网关", "网关受理", "台账受理", "丢失", "重复", "多出", "未知且已受理"]
     table = Table(title="仿真网关的账与台账，逐条核对", title_justify="left")
     for number, header in enumerate(headers):
         table.add_column(header, justify="right" if number else "left")

@@ -23,10 +23,10 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 _LOCK = 7_640_003
 
 
-async def tick_once(ticker: Ticker) -> None:
+async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
     """One tick, if no other process is at it. Trouble is logged, and the next tick comes."""
     try:
-        async with ticker.rt.db.begin() as conn:
+        async with ticking, ticker.rt.db.begin() as conn:
             row = await (
                 await conn.execute("select pg_try_advisory_xact_lock(%s) as mine", (_LOCK,))
             ).fetchone()
@@ -38,14 +38,21 @@ async def tick_once(ticker: Ticker) -> None:
 
 async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
     """Tick until `stop` is set."""
-    ticker = Ticker(rt, Fleet(rt), SetCache())
+    ticker, ticking = Ticker(rt, Fleet(rt), SetCache()), asyncio.Lock()
     scheduler = AsyncIOScheduler(timezone="Asia/Shanghai")
     scheduler.add_job(
-        tick_once, "interval", [ticker], seconds=rt.settings.tick_seconds, max_instances=1, coalesce=True
+        tick_once,
+        "interval",
+        [ticker, ticking],
+        seconds=rt.settings.tick_seconds,
+        max_instances=1,
+        coalesce=True,
     )
     scheduler.start()
     await stop.wait()
-    scheduler.shutdown(wait=False)
+    scheduler.pause()
+    async with ticking:
+        scheduler.shutdown(wait=False)
 
 
 async def _main(settings: Settings) -> None:

@@ -143,16 +143,16 @@ class EmailSmtp(Adapter):
             return refused(message.key, Fault.UNSUPPORTED, "smtputf8")
         if 0 < _limit(features) < len(content):
             return refused(message.key, Fault.REJECTED, "size")
-        commands = self._commands(message.key, mailbox.text, features)
+        commands = self._commands(token, mailbox.text, features)
         return Mail(position, message.key, commands, _finish(content))
 
-    def _commands(self, key: str, mailbox: str, features: dict[str, str]) -> tuple[bytes, bytes]:
+    def _commands(self, token: str, mailbox: str, features: dict[str, str]) -> tuple[bytes, bytes]:
         options = "" if mailbox.isascii() else " BODY=8BITMIME SMTPUTF8"
         notify = ""
         if "DSN" in features:
-            options += f" RET=HDRS ENVID={self._return_path.token(key)}"
+            options += f" RET=HDRS ENVID={token}"
             notify = " NOTIFY=FAILURE,DELAY" + (",SUCCESS" if self._config.delivery_receipts else "")
-        sender = self._return_path.address(key)
+        sender = self._return_path.address(token)
         return f"MAIL FROM:<{sender}>{options}\r\n".encode(), f"RCPT TO:<{mailbox}>{notify}\r\n".encode()
 
     def verify(self, request: WebhookRequest) -> None:

@@ -59,12 +59,12 @@ class ReturnPath:
 
     def token(self, key: str) -> str:
         """The key with its mac."""
-        digest = hmac.digest(self._key, key.encode(), "sha256")
+        digest = hmac.digest(self._key, key.encode("utf-8", "replace"), "sha256")
         return f"{key}-{base64.b32encode(digest[:7])[:_MAC].decode().lower()}"
 
-    def address(self, key: str) -> str:
-        """The envelope sender of a message."""
-        return f"bounce+{self.token(key)}@{self._domain}"
+    def address(self, token: str) -> str:
+        """The envelope sender of a message with this token."""
+        return f"bounce+{token}@{self._domain}"
 
     def read_token(self, token: str) -> str:
         """The key in a token, or an empty string if it is not ours."""

@@ -20,7 +20,7 @@ _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}")
 _URL = re.compile(r"https?://[!#-;=?-~]{1,900}")
 _KEY = re.compile(r"[0-9a-z]{1,16}")
 _WORD = 39
-_LINE = 57
+_LINE = 76
 
 
 class MailInvalid(Exception):
@@ -108,9 +108,8 @@ def _with_crlf(text: str) -> str:
 
 
 def _base64(content: bytes) -> bytes:
-    encode = binascii.b2a_base64
-    lines = [encode(content[at : at + _LINE], newline=False) for at in range(0, len(content), _LINE)]
-    return b"\r\n".join(lines) + b"\r\n"
+    encoded = binascii.b2a_base64(content, newline=False)
+    return b"\r\n".join([encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]) + b"\r\n"
 
 
 @lru_cache(maxsize=8)

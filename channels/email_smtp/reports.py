@@ -39,18 +39,24 @@ _ACTIONS = {
 }
 _COMPLAINTS = frozenset({"abuse", "fraud", "virus", "other"})
 _HEAD_LINES = 200
+_MAX_EDGES = 300
 
 
 def read_report(body: bytes, return_path: ReturnPath) -> Parsed:
     """What a handed-over mail reports. Raises WebhookRejected if it is no mail at all."""
     try:
-        mail = message_from_bytes(body[:MAX_MAIL])
+        mail = message_from_bytes(_front(body))
         if not mail.keys():
             raise WebhookRejected("not a mail")
         return _read(mail, return_path)
     except (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # The library promises to parse anything; on hostile mails its accessors raise all of these.
         raise WebhookRejected(f"mail cannot be read: {type(error).__name__}") from error
+
+
+def _front(body: bytes) -> bytes:
+    # Anybody may write to a return path: thousands of parts would keep the parser busy for a second.
+    return b"\n--".join(body[:MAX_MAIL].split(b"\n--", _MAX_EDGES)[:_MAX_EDGES])
 
 
 def _read(mail: Message, return_path: ReturnPath) -> Parsed:

@@ -15,14 +15,21 @@ def reach_table(report: CampaignReport) -> list[Table]:
 
 
 def _households(report: CampaignReport) -> Table:
-    reasons = [reason for reason in REASONS if any(part.exclusions.get(reason) for part in report.rounds)]
     table = Table(title=f"{report.name} · 户数", title_justify="left")
-    headers = ["轮次", "受众", *(f"剔除·{REASONS[reason]}" for reason in reasons), "计划", "差额", "送达户", "已办户"]
-    for number, header in enumerate(headers):
-        table.add_column(header, justify="right" if number else "left")
+    table.add_column("")
     for part in report.rounds:
-        cells = [part.audience, *(part.exclusions.get(reason, 0) for reason in reasons), part.planned, part.gap]
-        table.add_row(part.name, *(f"{n:,}" for n in [*cells, part.reached, part.acted]))
+        table.add_column(part.name, justify="right")
+    lines = [("受众", [part.audience for part in report.rounds])]
+    for reason, name in REASONS.items():
+        lines.append((f"− {name}", [part.exclusions.get(reason, 0) for part in report.rounds]))
+    lines += [
+        ("= 计划", [part.planned for part in report.rounds]),
+        ("差额", [part.gap for part in report.rounds]),
+        ("送达户", [part.reached for part in report.rounds]),
+        ("已办户", [part.acted for part in report.rounds]),
+    ]
+    for name, numbers in lines:
+        table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 FILES_IF_REACHED = 0.42
 FILES_ANYWAY = 0.18
-REFUSES = 0.004
+REFUSES = 0.02
+DISPUTES = 0.002
 
 
 def who_files(households: Iterable[int], reached: set[int], seed: int, ordinal: int) -> list[int]:
@@ -20,6 +21,13 @@ def who_files(households: Iterable[int], reached: set[int], seed: int, ordinal: 
         if draw < (FILES_IF_REACHED if household in reached else FILES_ANYWAY):
             filing.append(household)
     return filing
+
+
+def who_disputes(households: Iterable[int], seed: int, ordinal: int) -> list[int]:
+    """The households that say somebody misused their identity: everything stops for them."""
+    return [
+        one for one in households if random.Random(f"{seed}|{ordinal}|disputes|{one}").random() < DISPUTES
+    ]
 
 
 def who_refuses(messages: Iterable[tuple[int, str]], seed: int, ordinal: int) -> list[str]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from outreach.db.sql import load_queries
-from outreach.demo.behaviour import who_files, who_refuses
+from outreach.demo.behaviour import who_disputes, who_files, who_refuses
 from outreach.demo.season import WAIT, WAVES
 from outreach.demo.stage import Stage
 from outreach.errors import Unavailable
@@ -83,19 +83,16 @@ async def _act(rt: Runtime, stage: Stage, ordinal: int, seed: int, at: datetime)
     assert row is not None and reached is not None
     households = BitMap.deserialize(bytes(row["data"]))
     filing = who_files(households, set(reached["ids"]), seed, ordinal)
-    for start in range(0, len(filing), _EVENTS_AT_ONCE):
-        piece = filing[start : start + _EVENTS_AT_ONCE]
-        await _report(rt, stage, [_event(household, ordinal, at) for household in piece])
+    events = [_event(one, ordinal, "filed", at) for one in filing]
+    events += [_event(one, ordinal, "disputed", at) for one in who_disputes(households, seed, ordinal)]
+    for start in range(0, len(events), _EVENTS_AT_ONCE):
+        await _report(rt, stage, events[start : start + _EVENTS_AT_ONCE])
     await _refuse(rt, stage, ordinal, seed, keys)
 
 
-def _event(household: int, ordinal: int, at: datetime) -> dict[str, Any]:
-    return {
-        "key": f"iit-{ordinal}-{household}",
-        "taxpayer_id": household,
-        "type": "filed",
-        "at": at.isoformat(),
-    }
+def _event(household: int, ordinal: int, kind: str, at: datetime) -> dict[str, Any]:
+    key = f"iit-{ordinal}-{kind}-{household}"
+    return {"key": key, "taxpayer_id": household, "type": kind, "at": at.isoformat()}
 
 
 async def _report(rt: Runtime, stage: Stage, events: list[dict[str, Any]]) -> None:

@@ -21,6 +21,9 @@ _SCIENTIFIC = re.compile(r"^\d(?:\.\d+)?[Ee]\+?\d{1,3}$")
 
 def strip_all(column: Sequence[str]) -> list[str]:
     """Without blanks, zero-width characters and byte order marks at the edges."""
+    joined = "".join(column)
+    if not any(character in joined for character in _EDGES):
+        return list(column)
     return [text.strip(_EDGES) for text in column]
 
 

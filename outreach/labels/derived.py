@@ -2,10 +2,11 @@
 
 They are computed whole from the tables and written as differences, so it does not matter how often or after
 what this runs. Facts that move one by one (a bounced number, an opt-out) are written at once by whoever
-learns them; here is where the two must agree.
+learns them. So that a refresh does not undo what was learned while it read, it holds those sets before it
+reads: who has written before is seen, who comes later waits and writes after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +15,28 @@ from pyroaring import AbstractBitMap, BitMap
 
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.labels.bitmaps import from_array
+from outreach.labels.bitmaps import EMPTY, from_array
 from outreach.labels.keys import (
     CHANNELS,
     INDUSTRY,
     KINDS,
     RCS_READY,
+    chunk_bits,
     kind_key,
     label_key,
     optout_key,
     org_key,
     reach_key,
 )
-from outreach.labels.sets import Change, Piece, change_sets, stored_range
+from outreach.labels.sets import Change, change_sets, guard_chunks, stored_range
 
 _SQL = load_queries(__file__)
+_LOCK = 7_640_102
 _CARE = "special_care"
 _OPT_OUT_BITS = (*CHANNELS, "all")
+
+Sets = Mapping[str, AbstractBitMap]
+Read = Callable[[Connection], Awaitable[Sets]]
 
 
 async def refresh_derived(
@@ -39,59 +45,77 @@ async def refresh_derived(
     """Bring all sets that follow from the registry up to date in the caller's transaction.
 
     `source` is written to the change log. Returns what changed, by key. Persons in special care make their
-    households members of the label `special_care`; members that other sources have added stay.
+    households members of the label `special_care`; members that other sources have added stay. The call
+    locks sets in ascending order of their keys (sets.py) and lets no other refresh run beside it.
     """
-    wanted = {**await _unit_sets(conn), **await _kind_sets(conn), **await _contact_sets(conn)}
-    wanted |= await _industry_sets(conn)
-    stale = await _stored_keys(conn) - wanted.keys()
-    pieces: dict[str, Piece] = {
-        key: (members, await stored_range(conn, key) - members) for key, members in wanted.items()
-    }
-    pieces |= {key: (BitMap(), await stored_range(conn, key)) for key in stale}
-    pieces[label_key(_CARE)] = (await _care(conn), BitMap())
-    return await change_sets(conn, pieces, source=source, import_id=import_id)
+    await conn.execute(_SQL["lock"], {"lock": _LOCK})
+    made: dict[str, Change] = {}
+    optouts = [optout_key(channel) for channel in _OPT_OUT_BITS]
+    reaches = [RCS_READY, *map(reach_key, CHANNELS)]
+    steps: tuple[tuple[str, Sequence[str], Read], ...] = (
+        ("kind:", (), _kind_sets),
+        (label_key(INDUSTRY, ""), (), _industry_sets),
+        ("", (), _care_set),
+        ("", optouts, _optout_sets),
+        ("org:", (), _unit_sets),
+        ("", reaches, _reach_sets),
+    )
+    for prefix, guarded, read in steps:
+        held = await _hold(conn, guarded) if guarded else await _stored(conn, prefix)
+        wanted = await read(conn)
+        pieces = {
+            key: (members := wanted.get(key, EMPTY), held.get(key, EMPTY) - members)
+            for key in {*wanted, *held}
+        }
+        made |= await change_sets(conn, pieces, source=source, import_id=import_id)
+    return made
 
 
-async def _unit_sets(conn: Connection) -> dict[str, AbstractBitMap]:
-    rows = await fetch_pairs(conn, _SQL["units"])
-    return {org_key(unit): members for unit, members in _grouped(rows)}
+async def _hold(conn: Connection, keys: Sequence[str]) -> dict[str, AbstractBitMap]:
+    """Lock sets that others write too; the ids of the chunks that are held."""
+    return {key: await guard_chunks(conn, key, remove=await stored_range(conn, key)) for key in sorted(keys)}
 
 
-async def _kind_sets(conn: Connection) -> dict[str, AbstractBitMap]:
+async def _stored(conn: Connection, prefix: str) -> dict[str, AbstractBitMap]:
+    """Sets that only a refresh writes, each with all ids that it may hold."""
+    if not prefix:
+        return {}
+    rows = await (await conn.execute(_SQL["stored"], {"prefix": prefix})).fetchall()
+    return {row["set_key"]: BitMap(range((row["hi"] + 1) << chunk_bits(row["set_key"]))) for row in rows}
+
+
+async def _unit_sets(conn: Connection) -> Sets:
+    return {org_key(unit): members for unit, members in _grouped(await fetch_pairs(conn, _SQL["units"]))}
+
+
+async def _kind_sets(conn: Connection) -> Sets:
     groups = dict(_grouped(await fetch_pairs(conn, _SQL["kinds"])))
     return {kind_key(kind): groups.get(place, BitMap()) for place, kind in enumerate(KINDS)}
 
 
-async def _industry_sets(conn: Connection) -> dict[str, AbstractBitMap]:
+async def _industry_sets(conn: Connection) -> Sets:
     rows = await (await conn.execute(_SQL["industries"])).fetchall()
-    names = [row["industry"] for row in rows]
     groups = dict(_grouped(await fetch_pairs(conn, _SQL["by_industry"])))
     sets: dict[str, AbstractBitMap] = {}
-    for place, name in enumerate(names, start=1):
-        key = label_key(INDUSTRY, name)
+    for place, row in enumerate(rows, start=1):
+        key = label_key(INDUSTRY, row["industry"])
         sets[key] = sets.get(key, BitMap()) | groups.get(place, BitMap())
     return sets
 
 
-async def _contact_sets(conn: Connection) -> dict[str, AbstractBitMap]:
-    reach = await fetch_pairs(conn, _SQL["reach"])
-    refused = await fetch_pairs(conn, _SQL["refused"])
-    sets: dict[str, AbstractBitMap] = {
-        reach_key(channel): _with_bit(reach, bit) for bit, channel in enumerate(CHANNELS)
-    }
-    sets[RCS_READY] = _with_bit(reach, len(CHANNELS))
-    for bit, channel in enumerate(_OPT_OUT_BITS):
-        sets[optout_key(channel)] = _with_bit(refused, bit)
-    return sets
+async def _reach_sets(conn: Connection) -> Sets:
+    pairs = await fetch_pairs(conn, _SQL["reach"])
+    sets = {reach_key(channel): _with_bit(pairs, bit) for bit, channel in enumerate(CHANNELS)}
+    return sets | {RCS_READY: _with_bit(pairs, len(CHANNELS))}
 
 
-async def _care(conn: Connection) -> AbstractBitMap:
-    return from_array((await fetch_pairs(conn, _SQL["care"]))[:, 0])
+async def _optout_sets(conn: Connection) -> Sets:
+    pairs = await fetch_pairs(conn, _SQL["refused"])
+    return {optout_key(channel): _with_bit(pairs, bit) for bit, channel in enumerate(_OPT_OUT_BITS)}
 
 
-async def _stored_keys(conn: Connection) -> set[str]:
-    rows = await (await conn.execute(_SQL["stored"], {"industry": label_key(INDUSTRY, "")})).fetchall()
-    return {row["set_key"] for row in rows}
+async def _care_set(conn: Connection) -> Sets:
+    return {label_key(_CARE): from_array((await fetch_pairs(conn, _SQL["care"]))[:, 0])}
 
 
 def _grouped(pairs: NDArray[np.int64]) -> Iterator[tuple[int, BitMap]]:

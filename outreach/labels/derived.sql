@@ -1,3 +1,7 @@
+-- name: lock
+-- One refresh at a time: the later one must read what the earlier one's caller has committed.
+select pg_advisory_xact_lock(%(lock)s)
+
 -- name: units
 -- As below: pairs (taxpayer, group) in one value, because single rows cost more to send than to read.
 select string_agg(int4send(id) || int4send(org_id), ''::bytea) from taxpayer
@@ -48,5 +52,4 @@ from contact c join person p on p.id = c.person_id
 where p.special_care
 
 -- name: stored
-select distinct set_key from set_chunk
-where starts_with(set_key, 'org:') or starts_with(set_key, %(industry)s);
+select set_key, max(hi) as hi from set_chunk where starts_with(set_key, %(prefix)s) group by set_key

@@ -22,7 +22,11 @@ from outreach.errors import (
 )
 from outreach.logs import get_log
 from outreach.web.console.render import render_error
+from outreach.web.faults import reason_of
 from outreach.web.middleware import BodyTooLarge
+
+_PAUSE = 5
+"""Seconds after which a caller may try again, where nothing better is known."""
 
 _STATUS: dict[int, type[OutreachError]] = {404: NotFound, 405: Conflict, 400: InvalidInput}
 _SENTENCE = {
@@ -93,7 +97,7 @@ async def _on_outreach_error(request: Request, error: Exception) -> Response:
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [
-        {"field": ".".join(str(part) for part in fault["loc"][1:]), "reason": fault["msg"]}
+        {"field": ".".join(str(part) for part in fault["loc"][1:]), "reason": reason_of(fault)}
         for fault in error.errors()
     ]
     named = "、".join(fault["field"] for fault in faults if fault["field"]) or "请求"
@@ -110,7 +114,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_database(request: Request, error: Exception) -> Response:
     get_log().error("database.unavailable", kind=type(error).__name__)
-    return _answer(request, Unavailable("数据库暂时没有应答，已提交的内容不会丢失，请一分钟后再试。"))
+    sentence = "数据库暂时没有应答，已提交的内容不会丢失，请一分钟后再试。"
+    return _answer(request, Unavailable(sentence, seconds=60))
 
 
 def _on_anything(request: Request, error: Exception) -> Response:
@@ -122,7 +127,7 @@ def _on_anything(request: Request, error: Exception) -> Response:
 
 
 def _answer(request: Request, error: OutreachError) -> Response:
-    headers = {"Retry-After": str(error.details["seconds"])} if "seconds" in error.details else {}
+    headers = _headers(error)
     if not request.url.path.startswith("/console"):
         return JSONResponse(error_body(error), error.status, headers)
     if isinstance(error, NotAuthenticated):
@@ -132,6 +137,15 @@ def _answer(request: Request, error: OutreachError) -> Response:
     response = render_error(request, error)
     response.headers.update(headers)
     return response
+
+
+def _headers(error: OutreachError) -> dict[str, str]:
+    headers = {}
+    if error.status in (429, 503):
+        headers["Retry-After"] = str(error.details.get("seconds", _PAUSE))
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
 
 
 def _login_address(request: Request) -> str:

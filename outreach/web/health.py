@@ -49,4 +49,3 @@ async def _redis(rt: Runtime) -> str:
 
 async def _nobody(_: Request) -> Actor:
     raise NotImplementedError("health routes are public")
-

@@ -52,7 +52,7 @@ def body_limit(path: str) -> int:
     """How many bytes a request to this path may carry."""
     if path.startswith("/hooks/"):
         return MIB
-    if path.endswith("/imports") or path.endswith("/imports/upload"):
+    if path.endswith(("/imports", "/imports/upload")):
         return 1024 * MIB
     if path.endswith("/events"):
         return 16 * MIB

@@ -10,13 +10,17 @@ from markupsafe import Markup, escape
 
 from outreach.db.pool import Connection
 from outreach.errors import InvalidInput
+from outreach.governance.actor import Actor
 from outreach.labels.catalogue import load_attributes
 from outreach.ledger.content import compile_content, compose, file_text
 from outreach.rendering.expressions import compile_template
 from outreach.rendering.sms_parts import Parts, count_parts
 from outreach.rendering.starters import load_season
+from outreach.runtime import Runtime
+from outreach.web.reads.templates import find_template
 
 Values = Mapping[str, object]
+_NOTHING = Markup("")
 _BY_TYPE: dict[str, object] = {
     "money": Decimal("1234.50"),
     "integer": 3,
@@ -32,12 +36,12 @@ class Preview:
     channel: str
     sender: str
     measure: str
-    text: Markup = Markup("")
-    title: Markup = Markup("")
+    text: Markup = _NOTHING
+    title: Markup = _NOTHING
     actions: tuple[Markup, ...] = ()
     chips: tuple[Markup, ...] = ()
     fields: tuple[tuple[str, Markup], ...] = ()
-    fallback: Markup = Markup("")
+    fallback: Markup = _NOTHING
     frame: str = ""
 
 
@@ -59,7 +63,19 @@ async def sample_values(conn: Connection, org_name: str) -> dict[str, object]:
     }
 
 
-def preview(channel: str, content: Mapping[str, Any], values: Values, signature: str, *, frame: str = "") -> Preview:
+async def sample_of(rt: Runtime, conn: Connection, actor: Actor, step: Mapping[str, Any]) -> Preview | None:
+    """The message of a round's step with sample values; None while its template has no content."""
+    found = await find_template(conn, actor, step["template_id"], version=step["version"])
+    if found["content"] is None:
+        return None
+    frame = f"/console/templates/{found['id']}/mail" if found["channel"] == "email" else ""
+    values = await sample_values(conn, found["org_name"])
+    return preview(found["channel"], found["content"], values, rt.settings.signature, frame=frame)
+
+
+def preview(
+    channel: str, content: Mapping[str, Any], values: Values, signature: str, *, frame: str = ""
+) -> Preview:
     """The message as the receiver sees it. Raises TemplateInvalid (a kind of InvalidInput)."""
     if channel == "sms":
         return _sms(content["text"], values, signature)
@@ -67,7 +83,9 @@ def preview(channel: str, content: Mapping[str, Any], values: Values, signature:
         return _rcs(content, values, signature)
     if channel == "wechat":
         fields = tuple((name, mark(text, channel, values)) for name, text in content["fields"].items())
-        return Preview(channel, signature, "公众号模板消息，按条免费", title=Markup("办理提醒"), fields=fields)
+        return Preview(
+            channel, signature, "公众号模板消息，按条免费", title=Markup("办理提醒"), fields=fields
+        )
     text = mark(content["text"], "email", values)
     subject = mark(content["subject"], "email", values)
     return Preview(channel, signature, "网页版和纯文本版一起发出", text=text, title=subject, frame=frame)
@@ -78,9 +96,9 @@ def mark(source: str, channel: str, values: Values) -> Markup:
     if "{%" in source:
         return Markup(escape(compile_template(source, channel=channel).render(values)))
     filed = file_text(source)
-    text = escape(filed.body)
+    text = str(escape(filed.body))
     for name, slot in filed.slots:
-        text = Markup(text.replace(f"${{{name}}}", f"<mark>{escape(slot.render(values))}</mark>", 1))
+        text = text.replace(f"${{{name}}}", f"<mark>{escape(slot.render(values))}</mark>", 1)
     return Markup(text)
 
 

@@ -155,6 +155,8 @@ def public_route(site: Site) -> type[APIRoute]:
                     return _error_page(request, site, error)
                 except (PoolTimeout, OperationalError) as error:
                     return _failed(request, site, "failed_text", 503, error)
+                except Exception as error:
+                    return _failed(request, site, "failed_text", 500, error)
 
             return handle
 
@@ -192,5 +194,5 @@ def _error_page(request: Request, site: Site, error: Exception) -> Response:
 def _failed(request: Request, site: Site, text: str, status: int, error: Exception) -> Response:
     number = secrets.token_hex(4)
     route = getattr(request.scope.get("route"), "path", "")
-    get_log().error("page.failed", route=route, number=number, kind=type(error).__name__)
+    get_log().error("page.failed", route=route, number=number, exc_info=error)
     return notice(request, site, "failed_title", text, status=status, number=number)

@@ -9,13 +9,14 @@ import uvloop
 from outreach.config import Settings
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import close_runtime, open_runtime
-from outreach.web.app import create_app
+from outreach.web.app import close_app, create_app
 
 
 async def _main(settings: Settings) -> None:
     rt = await open_runtime(settings, name="web")
+    app = create_app(rt)
     config = uvicorn.Config(
-        create_app(rt),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -31,6 +32,7 @@ async def _main(settings: Settings) -> None:
     try:
         await server.serve()
     finally:
+        await close_app(app)
         await close_runtime(rt)
 
 

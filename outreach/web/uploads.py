@@ -57,9 +57,7 @@ class Uploads:
 
     async def _run(self, actor: Actor, kind: str, path: Path, name: str, ticket: str) -> None:
         try:
-            await import_file(
-                self._rt, kind, path, by=actor.name, name=name, scope_org_id=actor.org_id
-            )
+            await import_file(self._rt, kind, path, by=actor.name, name=name, scope_org_id=actor.org_id)
         except OutreachError as error:
             self.failures[ticket] = error.message
             get_log().warning("import.refused", kind=kind, code=error.code)

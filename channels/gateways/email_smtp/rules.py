@@ -38,10 +38,10 @@ class Mail:
 
 def read_mail(content: bytes, *, utf8: bool) -> Mail:
     """Check a mail with its dots removed; `utf8`: its header may hold UTF-8. Raises Improper."""
-    lines = content.count(b"\r\n")
-    if content.count(b"\n") != lines or content.count(b"\r") != lines:
+    lines = content.split(b"\r\n")
+    if content.count(b"\n") != len(lines) - 1 or content.count(b"\r") != len(lines) - 1:
         raise Improper("bare CR or LF")
-    if max(map(len, content.split(b"\r\n"))) > _MAX_LINE:
+    if max(map(len, lines)) > _MAX_LINE:
         raise Improper("line longer than 998 octets")
     head, blank, body = content.partition(b"\r\n\r\n")
     if not blank:

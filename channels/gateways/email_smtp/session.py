@@ -63,6 +63,7 @@ class Session(asyncio.Protocol):
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self._buffer = bytearray()
+        self._replies: list[bytes] = []
         self._seen = 0
         self._in_data = False
         self._paused = False
@@ -78,6 +79,7 @@ class Session(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._relay.sessions.add(self)
         self._reply("220 relay.example.net ESMTP")
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport calls it."""
@@ -94,11 +96,16 @@ class Session(asyncio.Protocol):
             self._transport.abort()
 
     def _reply(self, line: str) -> None:
-        if self._transport is not None:
-            self._transport.write(line.encode() + b"\r\n")
+        self._replies.append(line.encode() + b"\r\n")
+
+    def _flush(self) -> None:
+        if self._replies and self._transport is not None:
+            self._transport.write(b"".join(self._replies))
+        self._replies.clear()
 
     def _close(self, line: str) -> None:
         self._reply(line)
+        self._flush()
         self._paused = True
         if self._transport is not None:
             self._transport.close()
@@ -106,7 +113,8 @@ class Session(asyncio.Protocol):
     def _work(self) -> None:
         while self._buffer and not self._paused:
             if not (self._read_content() if self._in_data else self._read_command()):
-                return
+                break
+        self._flush()
 
     def _read_command(self) -> bool:
         end = self._buffer.find(b"\n")

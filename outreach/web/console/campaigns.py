@@ -45,9 +45,7 @@ async def show_list(request: Request, q: str = "", state: str = "", cursor: str 
 async def show(request: Request, campaign_id: int) -> HTMLResponse:
     """One campaign: balance over all rounds, the rounds with their ladders, what it rests on."""
     context = await _context(request, campaign_id)
-    return page(
-        request, "campaign.html", place="campaigns", title=context["campaign"]["name"], **context
-    )
+    return page(request, "campaign.html", place="campaigns", title=context["campaign"]["name"], **context)
 
 
 @routes.get("/campaigns/{campaign_id}/live", permission="campaign.read")

@@ -125,7 +125,9 @@ def _login_page(
 ) -> HTMLResponse:
     signature = runtime_of(request).settings.signature
     status = 200 if error is None else error.status
-    return bare("login.html", status=status, title="登录", next=next, login=login, error=error, bureau=signature)
+    return bare(
+        "login.html", status=status, title="登录", next=next, login=login, error=error, bureau=signature
+    )
 
 
 async def _enrolment_page(request: Request, *, error: InvalidInput | None = None) -> HTMLResponse:

@@ -87,5 +87,6 @@ async def _pending(request: Request) -> Sequence[tuple[dict[str, Any], int, int]
 
 def pending_expression(campaign: dict[str, Any]) -> str:
     """Whom a campaign concerns and who has still to act."""
-    return f"({campaign['segment']}) and not ({campaign['done_segment']}) and not ({campaign['exempt_segment']})"
-
+    return (
+        f"({campaign['segment']}) and not ({campaign['done_segment']}) and not ({campaign['exempt_segment']})"
+    )

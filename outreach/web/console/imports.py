@@ -105,4 +105,9 @@ async def _list(request: Request, ticket: str) -> dict[str, object]:
         found = await list_imports(conn, actor_of(request))
     failure = uploads_of(request).failures.get(ticket, "")
     running = any(row["state"] == "running" for row in found.rows)
-    return {"found": found, "ticket": ticket, "failure": failure, "running": running or bool(ticket and not failure)}
+    return {
+        "found": found,
+        "ticket": ticket,
+        "failure": failure,
+        "running": running or bool(ticket and not failure),
+    }

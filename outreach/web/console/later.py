@@ -23,7 +23,10 @@ async def statements(request: Request) -> HTMLResponse:
             "随机抽查若干户，与申报数据逐项核对",
             "发送前审批，发送后看打开和疑问",
         ],
-        instead=[("在纳税人页面查看一户的时间线", "/console/taxpayers"), ("导入缴税和优惠享受记录", "/console/settings")],
+        instead=[
+            ("在纳税人页面查看一户的时间线", "/console/taxpayers"),
+            ("导入缴税和优惠享受记录", "/console/settings"),
+        ],
     )
 
 

@@ -28,7 +28,7 @@ STATE_ORDER = (
 
 STATE_WHY: dict[State, str] = {
     State.PLANNED: "已编入批次，还没有发出。轮次暂停、静默时段或网关限速时会停在这里。",
-    State.UNKNOWN: "请求发出后没有得到明确答复，不能判断网关是否收下。系统正在查询，核实前不会重发，避免重复。",
+    State.UNKNOWN: "发出后没有明确答复，不能判断网关是否收下。正在查询，核实前不会重发，避免重复。",
     State.ACCEPTED: "网关已收下，还没有收到回执。",
     State.DELIVERED: "收到了送达回执。",
     State.FAILED: "网关拒收或回执报告失败；如有下一级渠道会自动转入。",

@@ -5,8 +5,8 @@ from typing import Any
 
 import xlsxwriter
 
-from campaigns.exclusions import REASONS
 from outreach.analytics.report import CampaignReport, RoundReport
+from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES
 from outreach.web.console.pieces import STATE_ORDER
 from outreach.web.console.wording import CHANNELS, moment

@@ -7,9 +7,9 @@ import orjson
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
-from campaigns.exclusions import REASONS
 from outreach.analytics.report import CampaignReport, campaign_report
 from outreach.governance.audit import append_audit
+from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES, State
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import STATE_ORDER, Balance, message_balance
@@ -68,7 +68,12 @@ async def show(request: Request, campaign_id: int) -> HTMLResponse:
         for channel, states in report.channels.items()
     ]
     by_round = [
-        Line(f"第 {part.ordinal} 轮 {part.name}", f"/console/rounds/{part.id}", part.outcomes, part.household_times)
+        Line(
+            f"第 {part.ordinal} 轮 {part.name}",
+            f"/console/rounds/{part.id}",
+            part.outcomes,
+            part.household_times,
+        )
         for part in report.rounds
     ]
     return page(
@@ -78,10 +83,13 @@ async def show(request: Request, campaign_id: int) -> HTMLResponse:
         title=report.name,
         report=report,
         people=[_people(part) for part in report.rounds if part.audience],
-        messages=message_balance(_whole(by_round), title="全部消息", href=f"/console/messages?campaign={campaign_id}"),
+        messages=message_balance(
+            _whole(by_round), title="全部消息", href=f"/console/messages?campaign={campaign_id}"
+        ),
         tables=[("按轮次", "轮次", by_round), ("按渠道", "渠道", by_channel), ("按机构", "机构", by_org)],
         state_columns=[(state, NAMES[state]) for state in STATE_ORDER if _whole(by_round).get(int(state))],
         chart=_chart(by_org or by_channel),
+        chart_lines=len(by_org or by_channel),
         State=State,
     )
 
@@ -135,10 +143,9 @@ def _channel_times(report: CampaignReport, channel: str) -> int:
 def _chart(lines: list[Line]) -> str:
     """Data of the bar chart: at most twelve lines, the largest on top, one series for each shown state."""
     shown = sorted(lines, key=lambda line: line.total, reverse=True)[:12]
-    states = [State.READ, State.DELIVERED, State.ACCEPTED, State.UNKNOWN, State.FAILED]
     series = [
         {"name": NAMES[state], "state": state.name.lower(), "values": [line.of(state) for line in shown]}
-        for state in states
+        for state in STATE_ORDER
         if any(line.of(state) for line in shown)
     ]
     return orjson.dumps({"names": [line.name for line in shown], "series": series}).decode()

@@ -14,10 +14,12 @@ from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
-from outreach.web.console.show_rounds import RoundShow, show_round
+from outreach.web.console.show_rounds import RoundShow, audience_balance, show_round
 from outreach.web.console.wording import number
+from outreach.web.forecast import forecast
 from outreach.web.permissions import actor_of
-from outreach.web.reads.campaigns import find_round, steps_of
+from outreach.web.previews import sample_of
+from outreach.web.reads.campaigns import find_campaign, find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures
 from outreach.web.reads.health import health_of, stalls
 
@@ -67,6 +69,20 @@ async def live(request: Request, round_id: int) -> HTMLResponse:
     return fragment(request, "round_live.html", **await _context(request, round_id))
 
 
+@routes.get("/rounds/{round_id}/forecast", permission="campaign.read")
+async def show_forecast(request: Request, round_id: int) -> HTMLResponse:
+    """What the round would do if it started now, with the message of every step in a phone."""
+    rt, actor, cache = runtime_of(request), actor_of(request), cache_of(request)
+    async with rt.db.begin() as conn:
+        row = await find_round(conn, actor, round_id)
+        campaign = await find_campaign(conn, actor, row["campaign_id"])
+        steps = await steps_of(conn, [round_id])
+        expected = await forecast(conn, cache, actor, campaign, row, steps, await health_of(conn))
+        samples = [await sample_of(rt, conn, actor, step) for step in steps]
+    balance = audience_balance(expected.figures, None, "试算：如果现在开始")
+    return fragment(request, "forecast.html", round=row, expected=expected, balance=balance, samples=samples)
+
+
 @routes.post("/rounds/{round_id}/{verb}", permission="round.control")
 async def control(request: Request, round_id: int, verb: str) -> Response:
     """Pause, resume or cancel, with the typed number where one is asked for."""
@@ -84,7 +100,9 @@ async def control(request: Request, round_id: int, verb: str) -> Response:
     actor, rt = actor_of(request), runtime_of(request)
     await wanted.run(rt, round_id, actor.name)
     async with rt.db.begin() as conn:
-        await append_audit(conn, actor, f"round.{verb}", f"round:{round_id}", {"households": shown.households})
+        await append_audit(
+            conn, actor, f"round.{verb}", f"round:{round_id}", {"households": shown.households}
+        )
     return RedirectResponse(f"/console/rounds/{round_id}", 303)
 
 
@@ -132,5 +150,6 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         "shown": shown,
         "controls": controls,
         "stalls": stalls(row, channels, health, shown.remaining, unknown),
-        "is_moving": row["state"] in ("running", "planning", "paused", "cancelled") and not row["finished_at"],
+        "is_moving": row["state"] in ("running", "planning", "paused", "cancelled")
+        and not row["finished_at"],
     }

@@ -54,7 +54,9 @@ async def _campaigns(conn: Connection, actor: Actor, text: str) -> list[Hit]:
     if not actor.may("campaign.read"):
         return []
     found = await list_campaigns(conn, actor, search=text, limit=_FEW)
-    return [(row["name"], CAMPAIGN_STATES[row["state"]], f"/console/campaigns/{row['id']}") for row in found.rows]
+    return [
+        (row["name"], CAMPAIGN_STATES[row["state"]], f"/console/campaigns/{row['id']}") for row in found.rows
+    ]
 
 
 async def _taxpayers(rt: Runtime, actor: Actor, text: str) -> list[Hit]:

@@ -33,7 +33,14 @@ async def show(request: Request, expression: str = "", q: str = "") -> HTMLRespo
     context: dict[str, Any] = {"expression": expression, "name": "", "errors": {}, "saved": None}
     context |= await _count(request, expression) if expression.strip() else _NOTHING
     return page(
-        request, "segments.html", place="segments", title="人群", found=found, catalogue=catalogue, q=q, **context
+        request,
+        "segments.html",
+        place="segments",
+        title="人群",
+        found=found,
+        catalogue=catalogue,
+        q=q,
+        **context,
     )
 
 
@@ -45,10 +52,22 @@ async def show_one(request: Request, segment_id: int) -> HTMLResponse:
         saved = await find_segment(conn, actor, segment_id)
         found = await list_segments(conn, actor)
         catalogue = await list_catalogue(conn)
-    context = {"expression": saved["expression"], "name": saved["name"], "errors": {}, "saved": saved, "q": ""}
+    context = {
+        "expression": saved["expression"],
+        "name": saved["name"],
+        "errors": {},
+        "saved": saved,
+        "q": "",
+    }
     context |= await _count(request, saved["expression"])
     return page(
-        request, "segments.html", place="segments", title=saved["name"], found=found, catalogue=catalogue, **context
+        request,
+        "segments.html",
+        place="segments",
+        title=saved["name"],
+        found=found,
+        catalogue=catalogue,
+        **context,
     )
 
 
@@ -104,12 +123,24 @@ async def _again(request: Request, name: str, expression: str, error: InvalidInp
         found = await list_segments(conn, actor)
         catalogue = await list_catalogue(conn)
     errors = {error.details.get("field", "expression"): error.message}
-    context: dict[str, Any] = {"expression": expression, "name": name, "errors": errors, "saved": None, "q": ""}
+    context: dict[str, Any] = {
+        "expression": expression,
+        "name": name,
+        "errors": errors,
+        "saved": None,
+        "q": "",
+    }
     context |= _NOTHING
     return page(
-        request, "segments.html", place="segments", title="人群", status=422, found=found, catalogue=catalogue,
+        request,
+        "segments.html",
+        place="segments",
+        title="人群",
+        status=422,
+        found=found,
+        catalogue=catalogue,
         **context,
-    )  # fmt: skip
+    )
 
 
 _NOTHING: dict[str, Any] = {"size": None, "scope_size": None, "samples": [], "problem": None}
@@ -123,7 +154,9 @@ async def _count(request: Request, expression: str) -> dict[str, Any]:
             scope = await scope_members(conn, cache, actor)
             samples = []
             if actor.may("taxpayer.read"):
-                samples = await taxpayers_by_id(conn, open_vault(rt.settings), actor, list(members[:_SAMPLES]))
+                samples = await taxpayers_by_id(
+                    conn, open_vault(rt.settings), actor, list(members[:_SAMPLES])
+                )
     except InvalidInput as error:
         return {**_NOTHING, "problem": error}
     return {"size": len(members), "scope_size": len(scope), "samples": samples, "problem": None}

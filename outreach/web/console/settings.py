@@ -134,7 +134,9 @@ async def add_key(request: Request) -> Response:
             days=_number(typed["days"], "days"),
         )
     except InvalidInput as error:
-        return await _keys_page(request, {error.details.get("field", "name"): error.message}, typed, None, chosen)
+        return await _keys_page(
+            request, {error.details.get("field", "name"): error.message}, typed, None, chosen
+        )
     return await _keys_page(request, {}, {}, made.key)
 
 
@@ -201,13 +203,21 @@ async def _keys_page(
         units = await scope_choices(conn, actor_of(request), limit=500)
     status = 422 if errors else 200
     return _page(
-        request, "settings_keys.html", "keys", status=status, rows=rows, units=units, errors=errors, typed=typed,
-        key=key, chosen=chosen, now=await runtime_of(request).now(),
-    )  # fmt: skip
+        request,
+        "settings_keys.html",
+        "keys",
+        status=status,
+        rows=rows,
+        units=units,
+        errors=errors,
+        typed=typed,
+        key=key,
+        chosen=chosen,
+        now=await runtime_of(request).now(),
+    )
 
 
 def _number(text: str, field: str) -> int:
     if not text.isdigit() or len(text) > 9:
         raise InvalidInput("请选择或填写一个数字。", field=field)
     return int(text)
-

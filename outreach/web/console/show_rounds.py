@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.exclusions import REASONS
+from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import State
 from outreach.web.console.pieces import Balance, Part, Rung, message_balance
 from outreach.web.console.wording import ROUND_STATES, moment, number, span
@@ -19,7 +19,7 @@ EXCLUSION_WHY: dict[str, str] = {
     "contacted_recently": "近期各活动合计的提醒次数已到上限。",
     "no_address": "没有任何一级渠道的可用联系方式，已列入联系盲区，可转电话或上门。",
 }
-_STYLES = 6
+_STYLES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class RoundShow:
     remaining: int
 
 
-def audience_balance(figures: RoundFigures, round_id: int, title: str = "受众") -> Balance:
-    """Audience = planned + exclusions, in households; each part opens its list."""
-    href = f"/console/rounds/{round_id}/households?set="
-    parts = [Part("列入发送", figures.planned, "planned", f"{href}planned")]
+def audience_balance(figures: RoundFigures, round_id: int | None, title: str = "受众") -> Balance:
+    """Audience = planned + exclusions, in households; each part of a frozen round opens its list."""
+    href = f"/console/rounds/{round_id}/households?set=" if round_id is not None else ""
+    parts = [Part("列入发送", figures.planned, "planned", href and f"{href}planned")]
     for index, (reason, size) in enumerate(figures.exclusions):
         style = f"out-{index % _STYLES + 1}"
         name = REASONS.get(reason, reason)
-        parts.append(Part(name, size, style, f"{href}{reason}", EXCLUSION_WHY.get(reason, "")))
+        parts.append(Part(name, size, style, href and f"{href}{reason}", EXCLUSION_WHY.get(reason, "")))
     return Balance(title, figures.audience, "户", tuple(parts))
 
 

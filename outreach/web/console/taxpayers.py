@@ -6,9 +6,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from pyroaring import AbstractBitMap
 
-from campaigns.exclusions import REASONS
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.vault import open_vault
+from outreach.ledger.reasons import REASONS
 from outreach.registry.fields import ROLES
 from outreach.registry.search import find_taxpayer, get_household
 from outreach.web.console.access import cache_of, console_routes, runtime_of
@@ -63,7 +63,9 @@ async def show(request: Request, taxpayer_id: int, kind: str = "") -> HTMLRespon
 
 
 @routes.get("/rounds/{round_id}/households", permission="taxpayer.read")
-async def behind_figure(request: Request, round_id: int, set: str = "planned", cursor: str = "") -> HTMLResponse:
+async def behind_figure(
+    request: Request, round_id: int, set: str = "planned", cursor: str = ""
+) -> HTMLResponse:
     """The list behind one part of a balance bar."""
     rt, actor = runtime_of(request), actor_of(request)
     kind, reason = ("exclusion", set) if set in REASONS else (set, "")

@@ -69,7 +69,8 @@ def _to_lines(name: str, value: Any) -> str:
     if name == "chips":
         return "\n".join(item["label"] for item in value)
     return "\n".join(
-        f"{item['label']}｜{_KIND_WORDS.get(item['kind'], item['kind'])}｜{item.get('value', '')}" for item in value
+        f"{item['label']}｜{_KIND_WORDS.get(item['kind'], item['kind'])}｜{item.get('value', '')}"
+        for item in value
     )
 
 

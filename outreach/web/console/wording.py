@@ -6,7 +6,14 @@ from datetime import date, datetime, timedelta
 from outreach.clock import in_beijing
 
 WEEKDAYS = "一二三四五六日"
-CHANNELS = {"sms": "短信", "rcs": "5G 消息", "wechat": "微信", "email": "邮件", "call": "电话", "visit": "上门"}
+CHANNELS = {
+    "sms": "短信",
+    "rcs": "5G 消息",
+    "wechat": "微信",
+    "email": "邮件",
+    "call": "电话",
+    "visit": "上门",
+}
 CAMPAIGN_STATES = {
     "draft": "草稿",
     "approved": "已审批",

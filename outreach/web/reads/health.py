@@ -15,7 +15,7 @@ ALIVE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a duty officer asks first. `backlog`: messages in open batches; `gateways`: rows with `backlog`."""
+    """What a duty officer asks first. `gateways` are rows that hold their own `backlog` of messages."""
 
     workers: int
     gateways: list[dict[str, Any]]
@@ -88,7 +88,9 @@ def _machinery(channels: Sequence[str], health: Health, planned: int) -> list[st
         accounts = [row for row in health.gateways if row["channel"] == channel]
         if not any(row["state"] == "active" for row in accounts):
             found.append(f"没有可用的「{channel_name(channel)}」网关，这一级的消息在等待。")
-    rate = sum(row["rate"] for row in health.gateways if row["channel"] in channels and row["state"] == "active")
+    rate = sum(
+        row["rate"] for row in health.gateways if row["channel"] in channels and row["state"] == "active"
+    )
     if planned and rate and planned / rate > 300:
         hours, minutes = divmod(int(planned / rate / 60), 60)
         spoken = f"{hours} 小时 {minutes} 分钟" if hours else f"{minutes} 分钟"

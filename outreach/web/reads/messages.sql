@@ -1,7 +1,7 @@
 -- name: list
 -- Batches of the rounds in order, then the messages of each: the limit ends the walk early.
 select m.id, m.round_id, m.step, s.channel, m.state, m.parts, m.tries, m.code, m.at, m.taxpayer_ids,
-       m.not_before, o.name as org_name, g.name as gateway, coalesce(t.name, '自然人') as first_name
+       m.not_before, o.name as org_name, g.name as gateway
 from (
     select b.id, b.shard, b.period, b.gateway_id from batch b join round r on r.id = b.round_id
     where (r.id = %(round_id)s or %(round_id)s::int is null and r.campaign_id = %(campaign_id)s)
@@ -17,5 +17,4 @@ join lateral (
 join org_unit o on o.id = m.org_id and o.path like %(path)s || '%%'
 join round_step s on s.round_id = m.round_id and s.step = m.step
 join gateway g on g.id = b.gateway_id
-left join taxpayer t on t.id = m.taxpayer_ids[1]
 order by b.id, m.id limit %(limit)s;

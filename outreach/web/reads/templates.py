@@ -12,7 +12,13 @@ _SQL = load_queries(__file__)
 
 
 async def list_templates(
-    conn: Connection, actor: Actor, *, search: str = "", channel: str = "", cursor: str = "", limit: int = PAGE
+    conn: Connection,
+    actor: Actor,
+    *,
+    search: str = "",
+    channel: str = "",
+    cursor: str = "",
+    limit: int = PAGE,
 ) -> Page:
     """Templates of the subtree and of the units above, with their newest version."""
     after = decode_numbers(cursor, 1)[0] if cursor else 0

@@ -20,7 +20,8 @@
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, renderMode: "richText", confine: true },
       xAxis: {
         type: "value",
-        axisLabel: { color: token("--muted") },
+        axisLabel: { color: token("--muted"), hideOverlap: true },
+        splitNumber: box.clientWidth < 500 ? 2 : 5,
         splitLine: { lineStyle: { color: token("--line") } },
       },
       yAxis: {
