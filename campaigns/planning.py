@@ -7,7 +7,6 @@ nothing due.
 from collections.abc import Sequence
 from typing import Any
 
-from outreach.labels.evaluate import Frozen, evaluate_texts
 from psycopg.types.json import Jsonb
 from pyroaring import BitMap
 
@@ -15,7 +14,9 @@ from campaigns.exclusions import Exclusion, exclude, move
 from campaigns.holdout import held_out
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
+from outreach.errors import OutreachError
 from outreach.labels.cache import SetCache
+from outreach.labels.evaluate import Frozen, evaluate_texts
 from outreach.labels.keys import optout_key, reach_key
 from outreach.ledger.kinds import KINDS
 from outreach.ledger.materialise import ADDRESS_KINDS
@@ -27,33 +28,56 @@ SQL = load_queries(__file__)
 _MONTHS_BACK = 3
 
 
-async def start_due_round(rt: Runtime, cache: SetCache) -> int | None:
-    """Plan and start the next round that is due; its id, or None if none is."""
+async def start_due_rounds(rt: Runtime, cache: SetCache) -> list[int]:
+    """Plan and start every round that is due; their ids. One that cannot be planned is logged and holds up
+    none of the others."""
+    started: list[int] = []
+    stuck: list[int] = []
+    while True:
+        try:
+            round_id = await _start_due_round(rt, cache, stuck)
+        except _Stuck as error:
+            get_log().error("round.stuck", round=error.round_id, error=type(error.__cause__).__name__)
+            stuck.append(error.round_id)
+        else:
+            if round_id is None:
+                return started
+            started.append(round_id)
+
+
+class _Stuck(Exception):
+    def __init__(self, round_id: int) -> None:
+        super().__init__(round_id)
+        self.round_id = round_id
+
+
+async def _start_due_round(rt: Runtime, cache: SetCache, stuck: Sequence[int]) -> int | None:
     async with rt.db.begin() as conn:
-        row = await (await conn.execute(SQL["take_round"])).fetchone()
+        row = await (await conn.execute(SQL["take_round"], {"stuck": list(stuck)})).fetchone()
         if row is None:
             return None
-        steps = await (await conn.execute(SQL["steps_of"], {"round_id": row["id"]})).fetchall()
-        await conn.execute("select ensure_period('message', %s)", (row["period"],))
-        await conn.execute("select ensure_period('recipient', %s)", (row["period"],))
-        frozen = await _evaluate(conn, cache, row)
-        audience = BitMap(frozen["audience"].members)
-        candidates = await _candidates(conn, cache, row, steps, audience, frozen)
-        planned, exclusions = exclude(audience, candidates)
-        planned, exclusions = await _fill(conn, row, steps, planned, exclusions)
-        await _keep(conn, row["id"], frozen["audience"], planned, exclusions)
-        await conn.execute(
-            SQL["begin_round"],
-            {
-                "round_id": row["id"],
-                "period": row["period"],
-                "audience": len(audience),
-                "planned": len(planned),
-            },
-        )
-    get_log().info("round.started", round=row["id"], audience=len(audience), planned=len(planned))
+        try:
+            audience, planned = await _plan(conn, cache, row)
+        except OutreachError as error:
+            raise _Stuck(row["id"]) from error
+    get_log().info("round.started", round=row["id"], audience=audience, planned=planned)
     round_id: int = row["id"]
     return round_id
+
+
+async def _plan(conn: Connection, cache: SetCache, row: dict[str, Any]) -> tuple[int, int]:
+    steps = await (await conn.execute(SQL["steps_of"], {"round_id": row["id"]})).fetchall()
+    await conn.execute("select ensure_period('message', %s)", (row["period"],))
+    await conn.execute("select ensure_period('recipient', %s)", (row["period"],))
+    frozen = await _evaluate(conn, cache, row)
+    audience = BitMap(frozen["audience"].members)
+    candidates = await _candidates(conn, cache, row, steps, audience, frozen)
+    planned, exclusions = exclude(audience, candidates)
+    planned, exclusions = await _fill(conn, row, steps, planned, exclusions)
+    await _keep(conn, row["id"], frozen["audience"], planned, exclusions)
+    sizes = {"audience": len(audience), "planned": len(planned)}
+    await conn.execute(SQL["begin_round"], {"round_id": row["id"], "period": row["period"], **sizes})
+    return len(audience), len(planned)
 
 
 async def _evaluate(conn: Connection, cache: SetCache, row: dict[str, Any]) -> dict[str, Frozen]:

@@ -6,7 +6,8 @@ select r.id, r.campaign_id, r.segment, r.starts_at, r.ends_at, c.segment as camp
        extract(year from r.starts_at at time zone 'Asia/Shanghai')::int * 100
        + extract(month from r.starts_at at time zone 'Asia/Shanghai')::int as period
 from round r join campaign c on c.id = r.campaign_id
-where r.state = 'scheduled' and c.state = 'running' and r.starts_at <= business_now() and r.ends_at > business_now()
+where r.state = 'scheduled' and c.state = 'running' and r.starts_at <= business_now()
+  and r.ends_at > business_now() and r.id <> all(%(stuck)s::int[])
 order by r.starts_at limit 1 for update of r skip locked
 
 -- name: steps_of

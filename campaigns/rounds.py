@@ -6,11 +6,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from campaigns.planning import start_due_round
+from campaigns.planning import start_due_rounds
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict
 from outreach.labels.cache import SetCache
-from outreach.ledger.ending import end_unsent, fold_counts, is_moving
+from outreach.ledger.ending import close_steps, end_unsent, fold_counts, is_moving
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.materialise import materialise_step
 from outreach.ledger.states import State
@@ -32,8 +32,7 @@ class Ticker:
 
 async def tick(ticker: Ticker) -> int:
     """Start what is due, cut batches, end what is over. Returns how many messages were planned."""
-    while await start_due_round(ticker.rt, ticker.cache) is not None:
-        pass
+    await start_due_rounds(ticker.rt, ticker.cache)
     planned = 0
     for row in await ticker.rt.db.fetch(SQL["running_rounds"]):
         if row["over"] or row["state"] == "cancelled":
@@ -50,15 +49,18 @@ async def _carry(ticker: Ticker, row: dict[str, Any]) -> int:
     assert signal is not None
     failed = signal["failed"] != ticker.seen_failures.get(row["id"], 0)
     waited = row["now"] >= row["started_at"] + row["shortest_wait"]
-    planned = 0
-    for step in row["steps"]:
-        planned += await materialise_step(ticker.rt, ticker.fleet, row["id"], step, fallers=failed or waited)
-    ticker.seen_failures[row["id"]] = signal["failed"]
-    return planned
+    cuts = {
+        step: await materialise_step(ticker.rt, ticker.fleet, row["id"], step, fallers=failed or waited)
+        for step in row["steps"]
+    }
+    if not any(cut.may_be_more for step, cut in cuts.items() if step > 0):
+        ticker.seen_failures[row["id"]] = signal["failed"]
+    return sum(cut.messages for cut in cuts.values())
 
 
 async def _end(rt: Runtime, row: dict[str, Any]) -> None:
     state = State.CANCELLED if row["state"] == "cancelled" else State.EXPIRED
+    await close_steps(rt, row["id"])
     await end_unsent(rt, row["id"], state)
     sending, resting = await is_moving(rt, row["id"])
     if not sending and not resting:

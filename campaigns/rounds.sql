@@ -1,10 +1,14 @@
 -- name: running_rounds
--- Their ladders, and whether their windows have closed.
+-- Their ladders, and whether their windows have closed; also those whose window has closed before they began.
 select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
        array(select step from round_step s where s.round_id = r.id order by step)::int[] as steps,
        coalesce((select min(wait) from round_step s where s.round_id = r.id), interval '0') as shortest_wait,
        business_now() as now
-from round r where r.state in ('running', 'paused', 'cancelled') and r.finished_at is null order by r.id
+from round r join campaign c on c.id = r.campaign_id
+where r.finished_at is null
+  and (r.state in ('running', 'paused', 'cancelled')
+       or r.state = 'scheduled' and c.state = 'running' and r.ends_at <= business_now())
+order by r.id
 
 -- name: fallen_signal
 -- Grows whenever a message fails anywhere in the round: a reason to look for fallers.

@@ -31,6 +31,7 @@ from outreach.importing import KINDS as IMPORT_KINDS
 from outreach.importing import import_file
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import count as count_segment
+from outreach.labels.explain import Explanation
 from outreach.labels.explain import explain as explain_segment
 from outreach.ledger.audit import RoundAudit, audit_everything, audit_round
 from outreach.logs import configure_logs
@@ -241,8 +242,15 @@ def count(expression: str, org: Annotated[int, typer.Option(help="机构编号")
 def explain(expression: str, taxpayer: int, org: Annotated[int, typer.Option(help="机构编号")] = 1) -> None:
     """一户为什么符合，或为什么不符合。"""
     explanation = _run(lambda rt: explain_segment(rt, SetCache(), expression, org, taxpayer))
-    for depth, node in explanation.lines():
-        console.print("  " * depth + ("✔ " if node.holds else "✘ ") + node.sentence, highlight=False)
+    _show_explanation(explanation, 0)
+
+
+def _show_explanation(node: Explanation, depth: int) -> None:
+    mark = "✔" if node.holds else "✘"
+    source = f"（{node.origin.source}）" if node.origin else ""
+    console.print(f"{'  ' * depth}{mark} {node.sentence}{source}", highlight=False)
+    for child in node.children:
+        _show_explanation(child, depth + 1)
 
 
 @app.command()

@@ -26,7 +26,8 @@ from outreach.ledger.gate import Gate
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.letters import IssueLinks, LinkWish
 from outreach.ledger.limits import Limiter
-from outreach.ledger.send import Sender, drain_batch
+from outreach.ledger.post import Sender
+from outreach.ledger.send import drain_batch
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.statements.links import LinkRequest, issue_links
@@ -44,12 +45,7 @@ on conflict (name) do update set seen_at = now()
 
 async def send_batch(context: dict[str, Any], shard: int, batch_id: int) -> None:
     """The one job of the sending queues."""
-    running: set[int] = context["running"]
-    running.add(batch_id)
-    try:
-        await drain_batch(context["sender"], shard, batch_id)
-    finally:
-        running.discard(batch_id)
+    await drain_batch(context["sender"], shard, batch_id)
 
 
 JOBS: dict[str, dict[str, Job]] = {"urgent": {"send_batch": send_batch}, "bulk": {"send_batch": send_batch}}
@@ -80,7 +76,7 @@ def build_sender(rt: Runtime) -> Sender:
 async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
     """Work until `stop` is set; windows that are open then are settled, and their batches given back."""
     sender = build_sender(rt)
-    context: dict[str, Any] = {"sender": sender, "running": set()}
+    context: dict[str, Any] = {"sender": sender}
     slots = {"urgent": _URGENT_SENDERS, "bulk": rt.settings.senders}
     tasks = [
         asyncio.create_task(keep_on(name, duty, idle=idle), name=name)
@@ -91,7 +87,7 @@ async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
     get_log().info("worker.started", owner=sender.owner)
     await stop.wait()
     sender.gate.close()
-    await _settled(context["running"])
+    await _settled(sender)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -99,10 +95,10 @@ async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
     get_log().info("worker.stopped", owner=sender.owner)
 
 
-async def _settled(running: set[int]) -> None:
+async def _settled(sender: Sender) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LONGEST_WINDOW_SECONDS):
-            while running:
+            while sender.busy:
                 await asyncio.sleep(0.05)
 
 

@@ -55,7 +55,7 @@ class EmailSmtpConfig(Config):
     delivery_receipts: bool = Field(
         False, title="要求送达回执", description="服务器支持 DSN 时，请求投递成功也回报"
     )
-    timeout: float = Field(30.0, title="超时（秒）", gt=0, le=600)
+    timeout: float = Field(30.0, title="超时（秒）", gt=0, le=30)
     callback_secret: SecretStr = Field(title="退信推送密钥", min_length=16, description="推送地址的最后一段")
 
     @field_validator("from_address")
@@ -111,7 +111,7 @@ class EmailSmtp(Adapter):
 
     async def open(self) -> None:
         """Connect once. Raises GatewayError."""
-        self._pool.release(await self._pool.acquire())
+        await self._try()
 
     async def close(self) -> None:
         """Take leave of the server."""
@@ -119,7 +119,12 @@ class EmailSmtp(Adapter):
 
     async def check(self) -> None:
         """Connect anew, secure, log in; nothing is sent. Raises GatewayError."""
-        self._pool.release(await self._pool.acquire(fresh=True))
+        await self._try(fresh=True)
+
+    async def _try(self, *, fresh: bool = False) -> None:
+        connection = await self._pool.acquire(fresh=fresh)
+        if connection is not None:
+            self._pool.release(connection)
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
         """Send over several connections at a time, pipelined where the server takes it."""
@@ -127,7 +132,7 @@ class EmailSmtp(Adapter):
         def prepare(position: int, connection: Connection) -> Mail | SendResult:
             return self._prepare(position, batch[position], connection)
 
-        return await Dispatch(self._pool, batch, prepare).run()
+        return await Dispatch(self._pool, batch, prepare, self._config.timeout).run()
 
     def _prepare(self, position: int, message: Outbound, connection: Connection) -> Mail | SendResult:
         features = connection.features

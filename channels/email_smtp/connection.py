@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import math
 import ssl
 import time
 from collections import deque
@@ -37,11 +38,13 @@ class Server:
 
 class Connection(asyncio.Protocol):
     """Writes commands and hands out replies. `features` are the EHLO keywords with their parameters;
-    `carried` counts the mails that went over it."""
+    `carried` counts the mails that went over it. No reply is awaited beyond `ends_at`, in the event loop's
+    time."""
 
     def __init__(self, timeout: float) -> None:
         self.features: dict[str, str] = {}
         self.carried = 0
+        self.ends_at = math.inf
         self._idle_since = 0.0
         self._timeout = timeout
         self._transport: asyncio.Transport | None = None
@@ -96,12 +99,13 @@ class Connection(asyncio.Protocol):
 
     async def reply(self) -> Reply:
         """The next reply. Raises Lost."""
+        loop = asyncio.get_running_loop()
         while not self._replies:
             if self._lost:
                 raise Lost(self._lost)
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = loop.create_future()
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout_at(min(loop.time() + self._timeout, self.ends_at)):
                     await self._waiter
             except TimeoutError as error:
                 self._lose("time-out")
@@ -148,11 +152,17 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(server: Server) -> Connection:
-    """Open a connection up to the point where mails can be sent. Raises GatewayError."""
+    """Open a connection up to the point where mails can be sent, within the server's time-out as a whole.
+    Raises GatewayError."""
     connection = Connection(server.timeout)
+    connection.ends_at = asyncio.get_running_loop().time() + server.timeout
     try:
-        await _open(connection, server)
-        await _greet(connection, server)
+        async with asyncio.timeout_at(connection.ends_at):
+            await _open(connection, server)
+            await _greet(connection, server)
+    except TimeoutError as error:
+        connection.abort()
+        raise _unreachable(server) from error
     except BaseException:
         connection.abort()
         raise
@@ -163,12 +173,15 @@ async def _open(connection: Connection, server: Server) -> None:
     context = server.context if server.tls == "implicit" else None
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(server.timeout):
-            await loop.create_connection(lambda: connection, server.host, server.port, ssl=context)
+        await loop.create_connection(lambda: connection, server.host, server.port, ssl=context)
     except ssl.SSLError as error:
         raise _no_tls(error) from error
-    except (OSError, TimeoutError, UnicodeError) as error:
-        raise GatewayError(Fault.UNREACHABLE, f"无法连接邮件服务器 {server.host}:{server.port}") from error
+    except (OSError, UnicodeError) as error:
+        raise _unreachable(server) from error
+
+
+def _unreachable(server: Server) -> GatewayError:
+    return GatewayError(Fault.UNREACHABLE, f"无法连接邮件服务器 {server.host}:{server.port}")
 
 
 async def _greet(connection: Connection, server: Server) -> None:
@@ -203,9 +216,8 @@ async def _secure(connection: Connection, server: Server) -> None:
         raise GatewayError(Fault.MISCONFIGURED, "邮件服务器不支持 STARTTLS，请检查端口或加密方式")
     _expect(await connection.ask(b"STARTTLS"), "邮件服务器拒绝 STARTTLS")
     try:
-        async with asyncio.timeout(server.timeout):
-            await connection.start_tls(server)
-    except (OSError, TimeoutError) as error:
+        await connection.start_tls(server)
+    except OSError as error:
         raise _no_tls(error) from error
     await _hello(connection, server)
 

@@ -24,9 +24,14 @@ class Pool:
         self._slots = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
 
-    async def acquire(self, *, fresh: bool = False) -> Connection:
-        """A connection that can take a mail; `fresh`: not one from before. Raises GatewayError."""
-        await self._slots.acquire()
+    async def acquire(self, *, fresh: bool = False, deadline: float | None = None) -> Connection | None:
+        """A connection that can take a mail; `fresh`: not one from before. None if no turn came by
+        `deadline`, in the event loop's time. Raises GatewayError."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError:
+            return None
         try:
             while self._idle and not fresh:
                 connection = self._idle.pop()
@@ -64,15 +69,22 @@ class Pool:
 
 
 class Dispatch:
-    """One batch on its way. `prepare` makes a mail for a connection, or the result if it cannot leave."""
+    """One batch on its way. `prepare` makes a mail for a connection, or the result if it cannot leave. No
+    mail is begun after half of `timeout` seconds, and none is waited for beyond one and a half."""
 
     def __init__(
-        self, pool: Pool, batch: Sequence[Outbound], prepare: Callable[[int, Connection], Mail | SendResult]
+        self,
+        pool: Pool,
+        batch: Sequence[Outbound],
+        prepare: Callable[[int, Connection], Mail | SendResult],
+        timeout: float,
     ) -> None:
+        self._deadline = asyncio.get_running_loop().time() + timeout / 2
+        self._ends_at = self._deadline + timeout
         self._pool = pool
         self._prepare = prepare
         self._left = deque(range(len(batch)))
-        self._failure = GatewayError(Fault.UNREACHABLE, "")
+        self._failure: GatewayError | None = None
         self._strikes = 0
         self.results = [unknown(message.key) for message in batch]
 
@@ -80,19 +92,24 @@ class Dispatch:
         """Send over as many connections as are worth it; what could not leave is refused."""
         lanes = min(self._pool.size, -(-len(self.results) // _PER_LANE))
         await asyncio.gather(*(self._lane() for _ in range(lanes)))
+        fault, code = (self._failure.fault, self._failure.code) if self._failure else (Fault.DEFERRED, "")
         for position in self._left:
-            key = self.results[position].key
-            self.results[position] = refused(key, self._failure.fault, self._failure.code)
+            self.results[position] = refused(self.results[position].key, fault, code)
         return self.results
 
     async def _lane(self) -> None:
-        while self._left and self._strikes < _STRIKES:
+        while self._left and self._strikes < _STRIKES and not self._is_late():
             try:
-                connection = await self._pool.acquire()
+                connection = await self._pool.acquire(deadline=self._deadline)
             except GatewayError as error:
                 self._failure = error
                 return
-            await self._use(connection)
+            if connection is not None:
+                connection.ends_at = self._ends_at
+                await self._use(connection)
+
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._deadline
 
     async def _use(self, connection: Connection) -> None:
         try:
@@ -113,7 +130,7 @@ class Dispatch:
             self._left.appendleft(error.unsent.position)
 
     def _take(self, connection: Connection) -> Mail | None:
-        while self._left and not self._pool.is_spent(connection):
+        while self._left and not self._pool.is_spent(connection) and not self._is_late():
             position = self._left.popleft()
             prepared = self._prepare(position, connection)
             if isinstance(prepared, Mail):
@@ -125,4 +142,4 @@ class Dispatch:
     def _done(self, mail: Mail, result: SendResult) -> None:
         self.results[mail.position] = result
         if result.fault is None:
-            self._strikes = 0
+            self._strikes, self._failure = 0, None

@@ -25,7 +25,7 @@ from channels.errors import Fault, GatewayError, WebhookRejected
 from channels.http import MaybeSent, NotSent
 from channels.wechat_official import crypto, pushes
 from channels.wechat_official.answers import explain, fault_of, result_of
-from channels.wechat_official.client import Client, Unreadable, no_answer
+from channels.wechat_official.client import Client, TooLate, Unreadable, no_answer
 from channels.wechat_official.fields import FieldInvalid, fit
 
 _SEND = "/cgi-bin/message/template/send"
@@ -45,7 +45,7 @@ class WechatOfficialConfig(Config):
     encoding_aes_key: SecretStr = Field(
         title="服务器配置：消息加解密密钥（EncodingAESKey）", description="43 个字符；加密方式请选“安全模式”"
     )
-    timeout: float = Field(10.0, title="超时（秒）", gt=0, le=60)
+    timeout: float = Field(10.0, title="超时（秒）", gt=0, le=30)
     concurrency: int = Field(64, title="同时请求数", ge=1, le=512)
 
     @field_validator("encoding_aes_key")
@@ -95,23 +95,28 @@ class WechatOfficial(Adapter):
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
         """One request per message, `concurrency` at a time."""
+        deadline = asyncio.get_running_loop().time() + self._config.timeout / 2
         results = [unknown(message.key) for message in batch]
         work = iter(enumerate(batch))
         lanes = min(self._config.concurrency, len(batch))
-        await asyncio.gather(*(self._drain(work, results) for _ in range(lanes)))
+        await asyncio.gather(*(self._drain(work, results, deadline) for _ in range(lanes)))
         return results
 
-    async def _drain(self, work: Iterator[tuple[int, Outbound]], results: list[SendResult]) -> None:
+    async def _drain(
+        self, work: Iterator[tuple[int, Outbound]], results: list[SendResult], deadline: float
+    ) -> None:
         for position, message in work:
-            results[position] = await self._send_one(message)
+            results[position] = await self._send_one(message, deadline)
 
-    async def _send_one(self, message: Outbound) -> SendResult:
+    async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         try:
-            answer = await self._client.call("POST", _SEND, compose(message))
+            answer = await self._client.call("POST", _SEND, compose(message), deadline=deadline)
         except FieldInvalid as error:
             return refused(message.key, Fault.REJECTED, f"47003:{error.field}"[:64])
         except GatewayError as error:
             return refused(message.key, error.fault, error.code)
+        except TooLate:
+            return refused(message.key, Fault.DEFERRED)
         except NotSent:
             return refused(message.key, Fault.UNREACHABLE)
         except MaybeSent:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +26,10 @@ class Unreadable(Exception):
         self.code = code
 
 
+class TooLate(Exception):
+    """The caller's deadline passed before the message's turn came; nothing was sent."""
+
+
 class Client:
     """The platform's HTTP interface for one account. At most `concurrency` requests at a time."""
 
@@ -34,32 +38,55 @@ class Client:
         self._grant = {"grant_type": "client_credential", "appid": app_id, "secret": secret}
         self._http = Http(timeout, concurrency)
         self._slots = asyncio.Semaphore(concurrency)
-        self._renewing = asyncio.Lock()
+        self._timeout = timeout
+        self._renewal: asyncio.Task[None] | None = None
         self._token = ""
         self._renew_at = self._ends_at = 0.0
         self._forced_at = -_FORCE_EVERY
 
     async def close(self) -> None:
         """Drop the connections."""
+        if self._renewal is not None:
+            self._renewal.cancel()
         await self._http.close()
 
-    async def call(self, method: str, path: str, body: bytes = b"") -> Answer:
-        """Call with the account's token; a stale token is replaced once and the call made once more.
-        Raises NotSent, MaybeSent, Unreadable, and GatewayError if no token can be had (nothing accepted)."""
-        token = await self.token()
-        answer = await self._ask(method, path, token, body)
+    async def call(
+        self, method: str, path: str, body: bytes = b"", *, deadline: float | None = None
+    ) -> Answer:
+        """Call with the account's token; a stale token is replaced once and the call made once more. Nothing
+        is begun after `deadline`, in the event loop's time. Raises TooLate, NotSent, MaybeSent, Unreadable,
+        and GatewayError if no token can be had (nothing accepted)."""
+        token = await self._in_time(self.token(), deadline)
+        answer = await self._ask(method, path, token, body, deadline)
         if answer.errcode in STALE_TOKEN:
-            answer = await self._ask(method, path, await self._replace(token), body)
+            token = await self._in_time(self._replace(token), deadline)
+            answer = await self._ask(method, path, token, body, deadline)
         return answer
+
+    async def _in_time(self, token: Coroutine[Any, Any, str], deadline: float | None) -> str:
+        try:
+            async with asyncio.timeout_at(None if deadline is None else deadline + self._timeout):
+                return await token
+        except TimeoutError as error:
+            raise TooLate from error
 
     async def token(self) -> str:
         """A valid access token. Raises GatewayError."""
-        if time.monotonic() < self._renew_at:
-            return self._token
-        async with self._renewing:
-            if time.monotonic() >= self._renew_at:
-                await self._renew()
-            return self._token
+        if time.monotonic() >= self._renew_at:
+            await self._share(self._renew)
+        return self._token
+
+    async def _replace(self, refused: str) -> str:
+        if self._token == refused:
+            await self._share(lambda: self._exchange(refused))
+        return self._token
+
+    async def _share(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        # All who wait share one fetch and its failure; who gives up waiting does not stop it.
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(work())
+            self._renewal.add_done_callback(_retrieve)
+        await asyncio.shield(self._renewal)
 
     async def _renew(self) -> None:
         try:
@@ -70,16 +97,13 @@ class Client:
                 raise
             self._renew_at = min(time.monotonic() + _RETRY_RENEWAL, self._ends_at)
 
-    async def _replace(self, refused: str) -> str:
-        async with self._renewing:
-            if self._token == refused:
-                await self._fetch(force=False)
-            # The platform hands out the same token until its end, even one that another system has
-            # invalidated. Forcing is limited to 20 a day, 30 seconds apart.
-            if self._token == refused and time.monotonic() - self._forced_at >= _FORCE_EVERY:
-                self._forced_at = time.monotonic()
-                await self._fetch(force=True)
-            return self._token
+    async def _exchange(self, refused: str) -> None:
+        await self._fetch(force=False)
+        # The platform hands out the same token until its end, even one that another system has
+        # invalidated. Forcing is limited to 20 a day, 30 seconds apart.
+        if self._token == refused and time.monotonic() - self._forced_at >= _FORCE_EVERY:
+            self._forced_at = time.monotonic()
+            await self._fetch(force=True)
 
     async def _fetch(self, *, force: bool) -> None:
         body = orjson.dumps({**self._grant, "force_refresh": force})
@@ -102,10 +126,20 @@ class Client:
         self._token, self._ends_at = quote(token, safe=""), now + seconds
         self._renew_at = now + max(seconds - _EARLY, seconds / 2)
 
-    async def _ask(self, method: str, path: str, token: str, body: bytes) -> Answer:
+    async def _ask(
+        self, method: str, path: str, token: str, body: bytes, deadline: float | None
+    ) -> Answer:
         async with self._slots:
+            if deadline is not None and asyncio.get_running_loop().time() > deadline:
+                raise TooLate
             url = f"{self._base}{path}?access_token={token}"
             return read_answer(await self._http.request(method, url, headers=_HEADERS, body=body))
+
+
+def _retrieve(renewal: asyncio.Task[None]) -> None:
+    # A failure that nobody waits for any more is no news.
+    if not renewal.cancelled():
+        renewal.exception()
 
 
 def no_answer(error: NotSent | MaybeSent | Unreadable) -> GatewayError:

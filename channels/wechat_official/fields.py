@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _KEY = re.compile(r"([a-z]+(?:_[a-z]+)*)\d{1,3}")
-_HAN = r"\u2e80-\u2fdf\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN = r"\u2e80-\u2ef3\u3005\u3007\u31c0-\u31e5\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _DATE = r"\d{4}(?:年\d{1,2}月\d{1,2}日|-\d{1,2}-\d{1,2})"
-_TIME = rf"(?:{_DATE} ?)?\d{{1,2}}:\d{{2}}(?::\d{{2}})?"
+_TIME = rf"(?:{_DATE} *)?\d{{1,2}}:\d{{2}}(?::\d{{2}})?"
 _ELLIPSIS = "…"
 _JOINER = "\u200d"
 _SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
@@ -44,11 +44,11 @@ RULES: Mapping[str, Rule] = {
     "short_thing": _rule(5, ".+"),
     "number": _rule(33, r"\d{1,32}|\d+\.\d+"),
     "letter": _rule(32, "[A-Za-z]+"),
-    "symbol": _rule(5, rf"[^A-Za-z0-9\s{_HAN}]+"),
+    "symbol": _rule(5, r"(?:[^\w\s]|_)+"),
     "character_string": _rule(32, rf"[^{_HAN}]+"),
-    "time": _rule(64, rf"{_TIME}(?: ?~ ?{_TIME})?"),
-    "date": _rule(64, rf"{_DATE}(?: ?~ ?{_DATE})?"),
-    "amount": _rule(24, r"[$£¥￥＄\u20a0-\u20c0]?\d{1,10}(?:\.\d+)?元?"),
+    "time": _rule(64, rf"{_TIME}(?: *~ *{_TIME})?"),
+    "date": _rule(64, rf"{_DATE}(?: *~ *{_DATE})?"),
+    "amount": _rule(24, r"[^\w\s+-]?\d{1,10}(?:\.\d+)?元?"),
     "phone_number": _rule(17, r"[0-9+-]+"),
     "car_number": _rule(8, ".+"),
     "name": _rule(20, rf"[^{_HAN}]+|.{{1,10}}"),

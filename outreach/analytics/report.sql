@@ -56,5 +56,5 @@ from round r join batch b on b.round_id = r.id join gateway g on g.id = b.gatewa
 join message m on m.period = b.period and m.shard = b.shard
      and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
 join org_unit o on o.id = m.org_id, org_unit scope
-where r.campaign_id = %(campaign_id)s and m.state = 1 and scope.id = %(scope)s and o.path like scope.path || '%%'
+where r.campaign_id = %(campaign_id)s and m.state = 1 and m.id > %(after)s and scope.id = %(scope)s and o.path like scope.path || '%%'
 order by m.id limit %(limit)s

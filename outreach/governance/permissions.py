@@ -35,6 +35,7 @@ PERMISSIONS: dict[str, str] = {
     "key.write": "签发、吊销接口密钥",
     "audit.read": "查看审计日志",
     "statement.read": "查看账单",
+    "statement.write": "出具账单",
     "service.read": "查看互动",
 }
 """Every permission with what it lets one do, as the console shows it."""
@@ -67,6 +68,7 @@ _ROLES = (
                 "report.export",
                 "import.read",
                 "statement.read",
+                "statement.write",
                 "service.read",
             )
         ),

@@ -35,7 +35,7 @@ async def begin_enrolment(rt: Runtime, actor: Actor) -> str:
             await conn.execute(_SQL["store"], {"id": actor.id, "secret": sealed})
         else:
             secret = vault.decrypt("account", "totp_secret", actor.id, bytes(row["totp_secret_enc"]))
-    return pyotp.TOTP(secret).provisioning_uri(actor.name, issuer_name=ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=actor.name, issuer_name=ISSUER)
 
 
 async def confirm_enrolment(rt: Runtime, actor: Actor, code: str) -> None:

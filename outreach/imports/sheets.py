@@ -44,6 +44,11 @@ def read_head(sheet: CalamineSheet, rows: int) -> list[list[object]]:
     return [list(row) for row in islice(sheet.iter_rows(), rows)]
 
 
+def height(sheet: CalamineSheet) -> int:
+    """Rows down to the last one that holds anything."""
+    return sheet.end[0] + 1 if sheet.end else 0
+
+
 def sheet_blocks(sheet: CalamineSheet, size: int, skip: int) -> Iterator[RawBlock]:
     """All rows in blocks; the first block skips titles and header."""
     rows = iter(sheet.iter_rows())
@@ -54,7 +59,7 @@ def sheet_blocks(sheet: CalamineSheet, size: int, skip: int) -> Iterator[RawBloc
 
 def _only_sheet(book: CalamineWorkbook, path: Path) -> CalamineSheet:
     visible = [item.name for item in book.sheets_metadata if item.visible == SheetVisibleEnum.Visible]
-    filled = [sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.total_height > 0]
+    filled = [sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.end]
     if len(filled) == 1:
         return filled[0]
     if not filled:

@@ -60,7 +60,7 @@ def _open_sheet(path: Path, mapper: Mapper, sha256: bytes, name: str | None) -> 
     def blocks() -> Iterator[RawBlock]:
         return sheets.sheet_blocks(sheet, _ROWS_PER_BLOCK, header.skip)
 
-    return Source(path, sha256, layout, max(sheet.total_height - header.skip, 0), blocks)
+    return Source(path, sha256, layout, max(sheets.height(sheet) - header.skip, 0), blocks)
 
 
 def _open_text(path: Path, mapper: Mapper, sha256: bytes, lines: int, size: int) -> Source:

@@ -22,7 +22,9 @@ _DATE = re.compile(
 _EXCEL_EPOCH = date(1899, 12, 30)
 _EXCEL_SERIAL = range(10_000, 80_000)
 """Days from 1927 to 2119 as Excel counts them; outside of it a bare number is no date."""
-_NUMBER = re.compile(r"^(-?)(?:(\d{1,3}(?:,\d{3})+)|(\d+))(?:\.(\d+))?$")
+_NUMBER = re.compile(r"^(-?)(?:(\d{1,3}(?:,\d{3})+)|(\d+))(?:\.(\d+))?$", re.ASCII)
+_HALF_WIDTH = str.maketrans("０１２３４５６７８９，．－＋（）￥％", "0123456789,.-+()¥%", " ")
+"""Not NFKC: it would read 5² as 52."""
 _BRACKETS = re.compile(r"^\((.+)\)$")
 _UNIT = re.compile(r"[万亿]")
 _FLAGS = {
@@ -55,7 +57,7 @@ def parse_scaled(text: str, places: int) -> int | None:
         return int(text + "0" * places)
     found = _NUMBER.match(text) if text.isascii() else None
     if not found:
-        plain = unicodedata.normalize("NFKC", text).replace(" ", "").removeprefix("¥").removesuffix("元")
+        plain = text.translate(_HALF_WIDTH).removeprefix("¥").removesuffix("元")
         found = _NUMBER.match(_BRACKETS.sub(r"-\1", plain).removeprefix("+"))
     if not found:
         return None
@@ -85,7 +87,7 @@ def parse_integer(text: str) -> int | None:
 
 def parse_percent(text: str) -> int | None:
     """A percentage in hundredths of a percent: `12.5%` and `12.5` are 1250."""
-    return parse_scaled(unicodedata.normalize("NFKC", text).removesuffix("%"), 2)
+    return parse_scaled(text.translate(_HALF_WIDTH).removesuffix("%"), 2)
 
 
 def parse_flag(text: str) -> bool | None:

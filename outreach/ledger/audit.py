@@ -82,12 +82,13 @@ async def _audience(conn: Connection, row: dict[str, Any]) -> list[Check]:
 
 
 async def _messages(conn: Connection, row: dict[str, Any]) -> list[Check]:
-    keys = {"round_id": row["id"]}
+    keys = {"round_id": row["id"], "period": row["period"]}
     recount = await (await conn.execute(SQL["recount"], keys)).fetchall()
     counters = await (await conn.execute(SQL["counters"], keys)).fetchall()
     twice = await (await conn.execute(SQL["named_twice"], keys)).fetchone()
     sizes = await (await conn.execute(SQL["batch_sizes"], keys)).fetchone()
-    assert twice is not None and sizes is not None
+    forgotten = await (await conn.execute(SQL["forgotten_recipients"], keys)).fetchone()
+    assert twice is not None and sizes is not None and forgotten is not None
     counted = {(item["step"], item["state"]): (item["n"], item["households"]) for item in recount}
     told = {(item["step"], item["state"]): (item["n"], item["households"]) for item in counters}
     differing = sum(counted.get(place) != told.get(place) for place in counted.keys() | told.keys())
@@ -97,5 +98,6 @@ async def _messages(conn: Connection, row: dict[str, Any]) -> list[Check]:
         Check("逐级逐状态重新清点与计数器的差异数为零", differing, 0),
         Check("同一级中被两条消息提到的户数为零", twice["n"], 0),
         Check("批次大小与消息数不符的批次为零", sizes["wrong"], 0),
+        Check("已轮到却没有消息的接收人为零", forgotten["n"], 0),
         Check("每人每级至多一条", total, sum(item["persons"] for item in recount)),
     ]

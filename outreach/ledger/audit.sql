@@ -48,3 +48,11 @@ select count(*)::int as wrong from (
     select b.id from batch b left join message m on m.period = b.period and m.shard = b.shard
          and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
     where b.round_id = %(round_id)s group by b.id, b.n having count(m.id) <> b.n) wrong
+
+-- name: forgotten_recipients
+-- Whom the cursor of a step has passed without leaving a message.
+select count(*)::int as n
+from recipient r join round_step s on s.round_id = r.round_id and s.step = r.first_step
+where r.period = %(period)s and r.round_id = %(round_id)s and r.position <= s.cursor_position
+  and not exists (select from message m where m.period = r.period and m.person_id = r.person_id
+                  and m.round_id = r.round_id and m.step = r.first_step)

@@ -6,6 +6,7 @@ did not get her code asks for another.
 
 from typing import Any
 
+from channels.errors import GatewayError
 from outreach.db.sql import load_queries
 from outreach.errors import Unavailable
 from outreach.governance.vault import open_vault
@@ -32,7 +33,7 @@ async def send_direct(
     purpose: str,
 ) -> bool:
     """Send a template to one person now; whether the gateway took it. Raises Unavailable without a gateway
-    or template."""
+    that works, or without the template."""
     gateway = await rt.db.fetch_one(SQL["pick_gateway"], {"channel": channel})
     keys = {"person_id": person_id, "kind": ADDRESS_KINDS[channel]}
     address = await rt.db.fetch_one(SQL["person_address"], keys)
@@ -45,12 +46,17 @@ async def send_direct(
     )
     if found is None:
         raise Unavailable(f"没有编码为 {template} 的 {channel} 模板")
+    compiled = compile_content(channel, found["content"])
+    try:
+        adapter = await fleet.adapter(gateway["id"])
+    except GatewayError as error:
+        raise Unavailable(f"{channel} 网关暂时无法使用：{error.message}") from error
     row = await rt.db.fetch_one(
         SQL["begin_direct"], {"person_id": person_id, "gateway_id": gateway["id"], "purpose": purpose}
     )
     assert row is not None
     message = compose(
-        compile_content(channel, found["content"]),
+        compiled,
         values,
         key=encode_key(row["id"]),
         address=open_vault(rt.settings).decrypt("address", "value_enc", address["id"], address["value_enc"]),
@@ -58,7 +64,6 @@ async def send_direct(
         filing=found["filing"],
         unsubscribe="",
     )
-    adapter = await fleet.adapter(gateway["id"])
     (result,) = await adapter.send([message])
     verdict = classify(await fleet.gateway(gateway["id"]), row["id"], result, 1, 0)
     state = State.FAILED if verdict.state is State.PLANNED else verdict.state

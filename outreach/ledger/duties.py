@@ -1,28 +1,28 @@
 """What every worker does between its jobs: ring for due batches, look after the resting, merge receipts.
 
 Each duty is a loop of its own, so that a slow one holds up nothing else. An error is logged and the duty goes
-on: PostgreSQL may be away for a minute, and everything that is due stands there when it is back.
+on, whatever it was: PostgreSQL may be away for a minute, and everything that is due stands there when it is
+back; a message that nobody can write must not stop all the others.
 """
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 
-from psycopg import Error as DatabaseError
-from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from channels.errors import GatewayError
 from outreach.jobs import ring
 from outreach.ledger.merge import merge_orphans, merge_receipts
+from outreach.ledger.post import URGENT_LANES, Sender
 from outreach.ledger.protocol import SQL as PROTOCOL
 from outreach.ledger.protocol import claim_batch, close_batch
-from outreach.ledger.reconcile import reconcile_gateway
-from outreach.ledger.send import Sender, drain_batch
+from outreach.ledger.reconcile import reconcile_all
+from outreach.ledger.send import drain_batch
 from outreach.logs import get_log
 
 _DUE_AT_ONCE = 64
-_URGENT_LANES = 2
 _TROUBLE_PAUSE = 1.0
 
 Duty = Callable[[], Awaitable[int]]
@@ -38,7 +38,7 @@ async def ring_due_batches(sender: Sender) -> int:
             continue
         keys = {"gateway_id": gateway.id, "rounds": rounds, "limit": _DUE_AT_ONCE}
         for row in await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
-            queue = "urgent" if row["lane"] <= _URGENT_LANES else "bulk"
+            queue = "urgent" if row["lane"] <= URGENT_LANES else "bulk"
             job_id = f"batch:{row['id']}:{row['fence']}:{row['turn']}"
             try:
                 await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=job_id)
@@ -59,26 +59,24 @@ async def recover_abandoned(sender: Sender) -> int:
     return len(rows)
 
 
-async def reconcile_all(sender: Sender) -> int:
-    """Look after the resting messages of every account."""
-    counts = [
-        await reconcile_gateway(sender, gateway) for gateway in (await sender.fleet.gateways()).values()
-    ]
-    return sum(counts)
-
-
 async def keep_on(name: str, duty: Duty, *, idle: float) -> None:
     """Run a duty for ever; `idle` seconds between two calls that found nothing to do."""
     while True:
         started = time.monotonic()
         try:
             done = await duty()
-        except (DatabaseError, PoolTimeout, RedisError, GatewayError, OSError) as error:
-            get_log().warning("duty.troubled", duty=name, error=type(error).__name__)
+        except Exception as error:
+            get_log().warning("duty.troubled", duty=name, error=type(error).__name__, at=_place(error))
             done = 0
             await asyncio.sleep(_TROUBLE_PAUSE)
         if not done:
             await asyncio.sleep(max(0.0, idle - (time.monotonic() - started)))
+
+
+def _place(error: BaseException) -> str:
+    # The text of an error may quote data; where it was raised may not, and tells more.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{PurePath(last.filename).name}:{last.lineno}"
 
 
 def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:

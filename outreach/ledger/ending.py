@@ -7,6 +7,11 @@ from outreach.runtime import Runtime
 SQL = load_queries(__file__)
 
 
+async def close_steps(rt: Runtime, round_id: int) -> None:
+    """From here on no batch of the round is cut any more; waits for one that is being cut."""
+    await rt.db.execute(SQL["close_steps"], {"round_id": round_id})
+
+
 async def end_unsent(rt: Runtime, round_id: int, state: State) -> int:
     """Move every message of the round that has certainly not left to EXPIRED or CANCELLED."""
     row = await rt.db.fetch_one(SQL["expire"], {"round_id": round_id, "state": int(state)})

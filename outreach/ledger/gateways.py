@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from outreach.runtime import Runtime
 SQL = load_queries(__file__)
 
 _REFRESH_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _SEND_TIMEOUTS = 1.5
 """The adapter contract: `send` returns within so many request time-outs."""
 
@@ -57,7 +59,6 @@ class Gateway:
     secret: str
     window_size: int
     quiet_seconds: float
-    receipt_seconds: float
     weight: int
     active: bool
     rate: Rate
@@ -120,7 +121,6 @@ async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
             row["secret"],
             row["window_size"],
             row["quiet_seconds"],
-            row["receipt_seconds"],
             row["weight"],
             row["state"] == "active",
             Rate(row["id"], row["rate"], row["burst"]),
@@ -137,15 +137,40 @@ def build_adapter(settings: Settings, gateway: Gateway) -> tuple[Adapter, float]
     return adapter(config), config.timeout * _SEND_TIMEOUTS  # type: ignore[call-arg]
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An open gateway account: `seconds` is the longest that one of its sends takes."""
+
+    adapter: Adapter
+    seconds: float
+    config_enc: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An account that could not be opened is left alone until `until` (monotonic)."""
+
+    error: GatewayError
+    config_enc: bytes
+    pause: float
+    until: float
+
+
 class Fleet:
-    """The open adapters of one process; accounts that were changed are opened anew."""
+    """The open accounts of one process; those that were changed are opened anew.
+
+    An account that cannot be opened is tried again with growing pauses, or when its settings change: a
+    provider's token desk has its quota too. One that does not answer holds up no other.
+    """
 
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
         self._gateways: dict[int, Gateway] = {}
         self._loaded_at = -_REFRESH_SECONDS
-        self._open: dict[int, tuple[bytes, Adapter, float]] = {}
-        self._lock = asyncio.Lock()
+        self._open: dict[int, Account] = {}
+        self._failures: dict[int, _Failure] = {}
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._retired: list[tuple[float, Adapter]] = []
 
     async def gateways(self) -> dict[int, Gateway]:
         """All accounts, read again every few seconds."""
@@ -155,7 +180,7 @@ class Fleet:
         return self._gateways
 
     async def gateway(self, gateway_id: int) -> Gateway:
-        """One account. Raises KeyError if there is none."""
+        """One account's settings. Raises KeyError if there is none."""
         known = await self.gateways()
         if gateway_id not in known:
             self._loaded_at = -_REFRESH_SECONDS
@@ -164,29 +189,58 @@ class Fleet:
 
     async def adapter(self, gateway_id: int) -> Adapter:
         """The account's open adapter. Raises GatewayError if it cannot be opened."""
-        return (await self._held(gateway_id))[1]
+        return (await self.account(gateway_id)).adapter
 
-    async def timeout(self, gateway_id: int) -> float:
-        """Seconds within which a `send` of the account returns. Raises GatewayError like `adapter`."""
-        return (await self._held(gateway_id))[2]
-
-    async def _held(self, gateway_id: int) -> tuple[bytes, Adapter, float]:
+    async def account(self, gateway_id: int) -> Account:
+        """The open account. Raises GatewayError if it cannot be opened, or could not a moment ago."""
         gateway = await self.gateway(gateway_id)
-        async with self._lock:
+        held = self._open.get(gateway_id)
+        if held is not None and held.config_enc == gateway.config_enc:
+            return held
+        async with self._locks[gateway_id]:
             held = self._open.get(gateway_id)
-            if held is not None and held[0] == gateway.config_enc:
-                return held
-            adapter, timeout = build_adapter(self._rt.settings, gateway)
-            await adapter.open()
-            if held is not None:
-                await held[1].close()
-            self._open[gateway_id] = (gateway.config_enc, adapter, timeout)
-            get_log().info("gateway.opened", gateway=gateway.id, adapter=gateway.adapter)
+            if held is None or held.config_enc != gateway.config_enc:
+                await self._change(gateway, held)
             return self._open[gateway_id]
+
+    async def _change(self, gateway: Gateway, held: Account | None) -> None:
+        failure = self._failures.get(gateway.id)
+        if failure is not None and failure.config_enc != gateway.config_enc:
+            failure = None
+        if failure is not None and time.monotonic() < failure.until:
+            raise GatewayError(failure.error.fault, failure.error.message, failure.error.code)
+        adapter, seconds = build_adapter(self._rt.settings, gateway)
+        try:
+            await adapter.open()
+        except GatewayError as error:
+            pause = min(_LONGEST_PAUSE, failure.pause * 2) if failure else _FIRST_PAUSE
+            until = time.monotonic() + pause
+            self._failures[gateway.id] = _Failure(error, gateway.config_enc, pause, until)
+            await adapter.close()
+            raise
+        self._failures.pop(gateway.id, None)
+        await self._retire(held)
+        self._open[gateway.id] = Account(adapter, seconds, gateway.config_enc)
+        get_log().info("gateway.opened", gateway=gateway.id, adapter=gateway.adapter)
+
+    async def _retire(self, held: Account | None) -> None:
+        # A window that is under way ends with the adapter it began with.
+        now = time.monotonic()
+        if held is not None:
+            self._retired.append((now + self._rt.settings.lease_seconds, held.adapter))
+        due = [adapter for until, adapter in self._retired if until <= now]
+        self._retired = [(until, adapter) for until, adapter in self._retired if until > now]
+        for adapter in due:
+            await _close(adapter)
 
     async def close(self) -> None:
         """Close every adapter."""
-        for _, adapter, _timeout in self._open.values():
-            with contextlib.suppress(GatewayError, OSError):
-                await adapter.close()
+        for adapter in [*(held.adapter for held in self._open.values()), *(old for _, old in self._retired)]:
+            await _close(adapter)
         self._open.clear()
+        self._retired.clear()
+
+
+async def _close(adapter: Adapter) -> None:
+    with contextlib.suppress(GatewayError, OSError):
+        await adapter.close()

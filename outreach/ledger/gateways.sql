@@ -1,7 +1,6 @@
 -- name: all_gateways
 -- The configured accounts, by channel and weight.
-select id, name, channel, adapter, config_enc, secret, rate, burst, window_size, quiet_seconds,
-       extract(epoch from receipt_deadline)::float8 as receipt_seconds, weight, state
+select id, name, channel, adapter, config_enc, secret, rate, burst, window_size, quiet_seconds, weight, state
 from gateway order by channel, weight desc, id
 
 -- name: add_gateway

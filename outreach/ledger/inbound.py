@@ -5,6 +5,7 @@ blanks around (《通信短信息服务管理规定》 article 18: stop on refus
 """
 
 import unicodedata
+from collections.abc import Sequence
 
 from pyroaring import BitMap
 
@@ -15,6 +16,7 @@ from outreach.db.sql import load_queries
 from outreach.governance.vault import open_vault
 from outreach.labels.keys import optout_key, reach_key
 from outreach.labels.sets import change_sets
+from outreach.ledger.codes import fit_ref, fit_text
 from outreach.ledger.gateways import Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key, shard_of
 from outreach.ledger.materialise import ADDRESS_KINDS
@@ -27,6 +29,7 @@ SQL = load_queries(__file__)
 
 _REFUSALS = frozenset({"R", "TD", "T", "退订", "退定", "取消订阅", "拒收", "UNSUBSCRIBE", "STOP"})
 _TEXT_LENGTH = 2000
+_ADDRESS_LENGTH = 320
 
 
 def is_refusal(text: str) -> bool:
@@ -39,17 +42,18 @@ async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> Non
     """Keep what came in and act on it, in one transaction; repetition changes nothing."""
     vault = open_vault(rt.settings)
     kind = ADDRESS_KINDS[gateway.channel]
-    dest = vault.dest(vault.blind_index(f"address.{kind}", message.address)) if message.address else None
+    address = fit_text(message.address, _ADDRESS_LENGTH)
+    dest = vault.dest(vault.blind_index(f"address.{kind}", address)) if address else None
     message_id = decode_key(message.key) if message.key else None
     action = _action(message)
     async with rt.db.begin() as conn:
         person_id = await _person(conn, dest, kind, message_id)
-        text = message.text[:_TEXT_LENGTH]
+        text = fit_text(message.text, _TEXT_LENGTH)
         cursor = await conn.execute(
             SQL["add_inbound"],
             {
                 "gateway_id": gateway.id,
-                "provider_id": message.provider_id,
+                "provider_id": fit_ref(message.provider_id) or "",
                 "person_id": person_id,
                 "message_id": message_id,
                 "kind": message.kind.value,
@@ -62,7 +66,10 @@ async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> Non
         if await cursor.fetchone() is None or person_id is None:
             return
         if action == "opt_out":
-            await opt_out(conn, person_id, gateway.channel, f"inbound:{gateway.name}")
+            # It is the number that refuses: also for whoever else is reached there.
+            sharing = await (await conn.execute(SQL["persons_at"], {"dest": dest, "kind": kind})).fetchall()
+            persons = sorted({person_id, *(row["person_id"] for row in sharing)})
+            await opt_out(conn, persons, gateway.channel, f"inbound:{gateway.name}")
         elif action in ("follow", "unfollow"):
             await _reachable(conn, person_id, gateway.channel, action == "follow")
     get_log().info("inbound.recorded", gateway=gateway.id, kind=message.kind.value, action=action)
@@ -92,13 +99,14 @@ async def _person(conn: Connection, dest: int | None, kind: str, message_id: int
     return int(row["person_id"]) if row else None
 
 
-async def opt_out(conn: Connection, person_id: int, channel: str, source: str) -> None:
-    """Stop publicity to a person. A number that refuses stops both SMS and 5G: they reach the same phone."""
+async def opt_out(conn: Connection, persons: Sequence[int], channel: str, source: str) -> None:
+    """Stop publicity to persons. A number that refuses stops both SMS and 5G: they reach the same phone."""
     channels = ("sms", "rcs") if channel in ("sms", "rcs") else (channel,)
-    rows = await (await conn.execute(SQL["households_of"], {"person_id": person_id})).fetchall()
+    rows = await (await conn.execute(SQL["households_of"], {"persons": list(persons)})).fetchall()
     households = BitMap([row["taxpayer_id"] for row in rows])
-    for one in channels:
-        await record_opt_out(conn, person_id, one, source, utc_now())
+    for person_id in persons:
+        for one in channels:
+            await record_opt_out(conn, person_id, one, source, utc_now())
     changes = {optout_key(one): (households, BitMap()) for one in channels}
     await change_sets(conn, changes, source=source)
 
@@ -112,7 +120,7 @@ async def opt_out_by_token(rt: Runtime, token: str) -> bool:
         person_id = await _person(conn, None, "", message_id)
         if person_id is None:
             return False
-        await opt_out(conn, person_id, "email", "one-click")
+        await opt_out(conn, [person_id], "email", "one-click")
     return True
 
 
@@ -124,7 +132,7 @@ async def _reachable(conn: Connection, person_id: int, channel: str, usable: boo
         "reason": None if usable else "unfollowed",
     }
     await conn.execute(SQL["close_address"], keys)
-    rows = await (await conn.execute(SQL["households_of"], {"person_id": person_id})).fetchall()
+    rows = await (await conn.execute(SQL["households_of"], {"persons": [person_id]})).fetchall()
     households = BitMap([row["taxpayer_id"] for row in rows])
     change = (households, BitMap()) if usable else (BitMap(), households)
     await change_sets(conn, {reach_key(channel): change}, source="follow state")

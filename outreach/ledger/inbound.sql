@@ -7,11 +7,17 @@ left join lateral (select id, at from message where person_id = a.person_id and 
 where a.dest = %(dest)s and a.kind = %(kind)s
 order by m.at desc nulls last limit 1
 
+-- name: persons_at
+-- Everybody who is reached at an address.
+select person_id from address where dest = %(dest)s and kind = %(kind)s
+
 -- name: person_of_message
--- The message tells whom it was for.
+-- The message tells whom it was for, also one outside any round.
 select m.person_id from batch b
 join message m on m.period = b.period and m.shard = b.shard and m.id = %(message_id)s
 where b.shard = %(shard)s and b.id = %(batch_id)s
+union all
+select person_id from direct_message where id = %(message_id)s
 
 -- name: add_inbound
 -- Providers repeat their pushes; the second one changes nothing.
@@ -21,8 +27,8 @@ values (%(gateway_id)s, %(provider_id)s, %(person_id)s, %(message_id)s, %(kind)s
 on conflict (gateway_id, provider_id) where provider_id <> '' do nothing returning id
 
 -- name: households_of
--- Whose contact the person is.
-select taxpayer_id from contact where person_id = %(person_id)s
+-- Whose contacts the persons are.
+select taxpayer_id from contact where person_id = any(%(persons)s)
 
 -- name: close_address
 -- A follower who left cannot be reached until she comes back.

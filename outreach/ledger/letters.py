@@ -3,12 +3,13 @@
 Addresses are decrypted here, just before they leave, and live no longer than the window.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Container, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from pyroaring import AbstractBitMap, FrozenBitMap
 
 from channels.base import Outbound
 from outreach.db.pool import Connection
@@ -43,6 +44,8 @@ class LinkWish:
     expires_at: datetime
 
 
+_NOBODY = FrozenBitMap()
+
 IssueLinks = Callable[[Connection, Sequence[LinkWish]], Awaitable[list[str]]]
 """Makes links durable and returns their addresses; wired on the top floor."""
 
@@ -60,7 +63,8 @@ class StepContent:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message before it is written."""
+    """One message before it is written. `dest` is where it goes by its row, `now_dest` where its person is
+    reached today (None: nowhere); `usable` is false where the address is known not to work."""
 
     message_id: int
     person_id: int
@@ -70,6 +74,9 @@ class Letter:
     tried_at: datetime | None
     ref: str
     address: str
+    usable: bool
+    dest: int
+    now_dest: int | None
     names: tuple[str, ...]
     values: dict[str, Any]
 
@@ -77,6 +84,11 @@ class Letter:
     def key(self) -> str:
         """The reference that travels."""
         return encode_key(self.message_id)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether its person is reached elsewhere than when the batch was cut."""
+        return self.now_dest is not None and self.now_dest != self.dest
 
 
 async def load_step(rt: Runtime, round_id: int, step: int, gateway_id: int) -> StepContent:
@@ -140,7 +152,7 @@ def _letter(
     attributes: dict[str, dict[int, Any]],
 ) -> Letter:
     address = ""
-    if row["value_enc"] is not None and row["usable"]:
+    if row["value_enc"] is not None:
         address = vault.decrypt("address", "value_enc", row["address_id"], row["value_enc"])
     name = vault.decrypt("person", "name_enc", row["person_id"], row["name_enc"])
     taxpayers = [known.get(taxpayer) or name for taxpayer in row["taxpayer_ids"]]
@@ -162,16 +174,19 @@ def _letter(
         row["tried_at"],
         row["ref"] or "",
         address,
+        bool(row["usable"]),
+        row["dest"],
+        row["now_dest"],
         tuple(taxpayers),
         values,
     )
 
 
 def write_letter(
-    rt: Runtime, step: StepContent, letter: Letter, link: str, acted: Container[int] = ()
+    rt: Runtime, step: StepContent, letter: Letter, link: str, acted: AbstractBitMap = _NOBODY
 ) -> tuple[Outbound, int]:
     """The message as it leaves, and how many parts it is billed for. It names only households that have
-    still to act."""
+    still to act. Raises TemplateInvalid if a value is missing or the text becomes too long."""
     names = [
         name
         for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True)

@@ -1,7 +1,7 @@
 -- name: load_messages
 -- Everything about the messages of a stretch of one batch that rendering and the gate need.
 select m.id, m.person_id, m.taxpayer_ids, m.org_id, m.state, m.tries, m.dest, m.tried_at, m.ref,
-       p.name_enc, p.language, a.id as address_id, a.value_enc, a.usable
+       p.name_enc, a.id as address_id, a.value_enc, a.usable, a.dest as now_dest
 from message m
 join person p on p.id = m.person_id
 left join address a on a.person_id = m.person_id and a.kind = %(kind)s

@@ -52,15 +52,18 @@ class Limiter:
         self._local: dict[int, float] = {}
 
     async def take(self, rate: Rate, n: int, *, urgent: bool, until: float) -> bool:
-        """Wait for n tokens (at most the burst); false if they would come after `until` (monotonic)."""
-        n = min(n, rate.burst)
-        while True:
+        """Wait for n tokens; false if they would come after `until` (monotonic), or it has passed. Raises
+        ValueError for more than the burst: so many never come together."""
+        if n > rate.burst:
+            raise ValueError(f"{n} tokens at once, but the burst is {rate.burst}")
+        while time.monotonic() < until:
             wait = await self._try(rate, n, urgent)
             if wait <= 0:
                 return True
             if time.monotonic() + wait > until:
                 return False
             await asyncio.sleep(wait)
+        return False
 
     async def _try(self, rate: Rate, n: int, urgent: bool) -> float:
         keys = [f"limit:{rate.gateway_id}"]

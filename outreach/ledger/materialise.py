@@ -4,6 +4,7 @@ A message is unique by (round, step, person) in the database itself; batches hol
 one gateway account.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from outreach.db.sql import load_queries
@@ -19,20 +20,28 @@ _AHEAD_SECONDS = 7200
 _PIECE = 20_000
 
 
-async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, *, fallers: bool) -> int:
-    """Cut the next messages of a step: its starters, and those who fall to it. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How many messages were cut, and whether some that are due may have been left for the next time."""
 
-    Zero if another process is at it, if enough stands ready, or if nothing is due.
+    messages: int
+    may_be_more: bool
+
+
+async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, *, fallers: bool) -> Cut:
+    """Cut the next messages of a step: its starters, and, if asked to look for them, those who fall to it.
+
+    Nothing if another process is at it, if enough stands ready, or if nothing is due.
     """
     async with rt.db.begin() as conn:
         keys = {"round_id": round_id, "step": step}
         locked = await (await conn.execute(SQL["lock_step"], keys)).fetchone()
         if locked is None:
-            return 0
+            return Cut(0, True)
         rows = await (await conn.execute(SQL["backlog"], {"channel": locked["channel"]})).fetchall()
         gateways, limit = _share_out(await fleet.gateways(), {row["id"]: row["waiting"] for row in rows})
         if not gateways or limit <= 0:
-            return 0
+            return Cut(0, True)
         kind = KINDS[locked["kind"]]
         parameters: dict[str, Any] = {
             **keys,
@@ -49,7 +58,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         assert cut is not None
         if cut["last"] is not None:
             await conn.execute(SQL["move_cursor"], {**keys, "cursor": cut["last"]})
-        return int(cut["n"])
+        return Cut(cut["n"], cut["n"] >= limit)
 
 
 def _share_out(known: dict[int, Any], waiting: dict[int, int]) -> tuple[list[int], int]:

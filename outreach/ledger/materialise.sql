@@ -1,8 +1,10 @@
 -- name: lock_step
--- One process at a time cuts the batches of a step; the cursor moves in the same transaction.
+-- One process at a time cuts the batches of a step; the cursor moves in the same transaction. A closed step is
+-- looked at again by whoever waited for its lock.
 select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind
 from round_step s join round r on r.id = s.round_id join campaign c on c.id = r.campaign_id
-where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' and s.version_id is not null
+where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' and s.state <> 'closed'
+  and s.version_id is not null
 for update of s skip locked
 
 -- name: backlog
@@ -26,13 +28,14 @@ with starters as materialized (
     join message m on m.period = b.period and m.shard = b.shard
          and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
     join round_step s on s.round_id = m.round_id and s.step = m.step
+    join gateway g on g.id = b.gateway_id
     where %(fallers)s and b.round_id = %(round_id)s and b.step < %(step)s and m.period = %(period)s
       and (m.reach >> %(step)s) & 1 = 1
       and (m.reach >> (m.step + 1)) & ((1 << (%(step)s - m.step - 1)) - 1) = 0
       and (m.state = 4
            or m.state = 2 and m.at + s.wait <= business_now()
            or m.state = 1 and %(statutory)s and m.not_before is null
-              and m.at + interval '72 hours' <= business_now())
+              and m.at + g.receipt_deadline <= business_now())
       and not exists (select from message n where n.period = m.period and n.person_id = m.person_id
                       and n.round_id = m.round_id and n.step > m.step)
     limit %(limit)s

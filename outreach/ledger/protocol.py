@@ -1,21 +1,30 @@
 """Claim, open, settle: the transactions of the delivery protocol (docs/delivery.md holds the proof)."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
+
+from psycopg import OperationalError
 
 from channels.base import DeliveryClass, Outcome, SendResult
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
+from outreach.ledger.codes import fit_code, fit_ref
 from outreach.ledger.gateways import Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH
 from outreach.ledger.states import State
+from outreach.logs import get_log
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 300.0
+_INSIST_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,11 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is written down of one message. `rest`: seconds until it is looked at again, None for never.
-    `lower`: this try, and every try before, was certainly not accepted."""
+
+    `untaken`: it speaks of one try only, which was certainly not taken or not made. That decides as long as
+    the try's holder still holds the message; where another has tried since, it says nothing about that one.
+    Everything else is evidence about the message and counts whoever brings it, however late.
+    """
 
     message_id: int
     state: State
@@ -51,7 +64,7 @@ class Verdict:
     parts: int = 0
     tries: int = 0
     rest: float | None = None
-    lower: bool = False
+    untaken: bool = False
 
 
 async def claim_batch(rt: Runtime, gateway: Gateway, shard: int, batch_id: int, owner: str) -> Claim | None:
@@ -74,8 +87,11 @@ async def claim_batch(rt: Runtime, gateway: Gateway, shard: int, batch_id: int, 
         return claim
 
 
-async def open_window(conn: Connection, rt: Runtime, claim: Claim, settled: int, watermark: int) -> bool:
-    """Raise the watermark; false if the batch is no longer ours or its round stands still."""
+async def open_window(
+    conn: Connection, rt: Runtime, claim: Claim, settled: int, watermark: int
+) -> datetime | None:
+    """Raise the watermark; returns when (the database's clock), or None if the batch is no longer ours or its
+    round stands still."""
     await conn.execute("set local synchronous_commit = on")
     cursor = await conn.execute(
         SQL["open_window"],
@@ -89,7 +105,17 @@ async def open_window(conn: Connection, rt: Runtime, claim: Claim, settled: int,
             "lease": rt.settings.lease_seconds,
         },
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    return row["opened_at"] if row else None
+
+
+async def move_destinations(
+    conn: Connection, claim: Claim, ids: Sequence[int], dests: Sequence[int]
+) -> frozenset[int]:
+    """Note new destinations before anything goes there; returns the ids of the messages that may go."""
+    keys = {"period": claim.period, "shard": claim.shard, "ids": list(ids), "dests": list(dests)}
+    cursor = await conn.execute(SQL["move_destinations"], keys)
+    return frozenset(row["id"] for row in await cursor.fetchall())
 
 
 async def close_batch(conn: Connection, claim: Claim, settled: int, pause: float) -> None:
@@ -100,8 +126,20 @@ async def close_batch(conn: Connection, claim: Claim, settled: int, pause: float
     )
 
 
-async def settle(conn: Connection, period: int, shard: int, verdicts: Sequence[Verdict]) -> None:
-    """Write outcomes of messages of one shard down, as a set."""
+async def settle(
+    conn: Connection,
+    period: int,
+    shard: int,
+    verdicts: Sequence[Verdict],
+    *,
+    held: datetime | None = None,
+    tried_at: datetime | None = None,
+) -> None:
+    """Write outcomes of messages of one shard down, as a set.
+
+    `held`: the `not_before` under which a reconciler took them; None for a window. `tried_at`: when the
+    window was opened, which is when they may have left at the earliest.
+    """
     if not verdicts:
         return
     columns: dict[str, Any] = {
@@ -112,9 +150,22 @@ async def settle(conn: Connection, period: int, shard: int, verdicts: Sequence[V
         "parts": [v.parts for v in verdicts],
         "tries": [v.tries for v in verdicts],
         "rests": [v.rest for v in verdicts],
-        "lower": [v.lower for v in verdicts],
+        "untaken": [v.untaken for v in verdicts],
     }
-    await conn.execute(SQL["settle"], {**columns, "period": period, "shard": shard})
+    keys = {"period": period, "shard": shard, "held": held, "tried_at": tried_at}
+    await conn.execute(SQL["settle"], {**columns, **keys})
+
+
+async def insist(transaction: Callable[[], Awaitable[Result]]) -> Result:
+    """Repeat a transaction that merges, while the database is away or has chosen it to end a deadlock: what
+    was learned from a gateway is not given up lightly. Raises OperationalError in the end."""
+    for pause in _INSIST_PAUSES:
+        try:
+            return await transaction()
+        except OperationalError as error:
+            get_log().warning("settle.repeated", error=type(error).__name__)
+            await asyncio.sleep(pause)
+    return await transaction()
 
 
 def may_ask(gateway: Gateway) -> bool:
@@ -129,14 +180,14 @@ def quiet(gateway: Gateway) -> float:
 
 def classify(gateway: Gateway, message_id: int, result: SendResult, parts: int, tries: int) -> Verdict:
     """From what the adapter saw to what the ledger writes. Everything that is not certain is unknown."""
-    code = result.code or (result.fault.value if result.fault else None)
+    code = fit_code(result.code) or (result.fault.value if result.fault else None)
     if result.outcome is Outcome.ACCEPTED:
-        return Verdict(message_id, State.ACCEPTED, result.ref or None, None, parts, 1)
+        return Verdict(message_id, State.ACCEPTED, fit_ref(result.ref), None, parts, 1)
     if result.outcome is Outcome.REFUSED and result.fault is not None:
         if not result.fault.retryable:
-            return Verdict(message_id, State.FAILED, None, code, 0, 1)
+            return Verdict(message_id, State.FAILED, None, code, 0, 1, untaken=True)
         wait = result.retry_after.total_seconds() if result.retry_after else _pause_after(tries)
-        return Verdict(message_id, State.PLANNED, None, code, 0, 1, wait)
+        return Verdict(message_id, State.PLANNED, None, code, 0, 1, wait, untaken=True)
     rest = quiet(gateway) if may_ask(gateway) else None
     return Verdict(message_id, State.UNKNOWN, None, code, parts, 1, rest)
 

@@ -29,7 +29,7 @@ returning b.shard, b.id, b.period, b.round_id, b.step, b.gateway_id, b.lane, b.n
 -- name: recover
 -- The last holder left a window open: nobody can tell what of it was sent. With the claim, in one transaction.
 with lost as (
-    update message m set state = 1, at = business_now(), tries = m.tries + 1,
+    update message m set state = 1, at = business_now(), tries = least(m.tries + 1, 30000),
            tried_at = coalesce(m.tried_at, b.opened_at),
            not_before = case when %(may_ask)s then now() + %(quiet)s * interval '1 second' end
     from batch b
@@ -51,7 +51,7 @@ update batch set settled = %(settled)s, watermark = %(watermark)s, opened_at = n
        lease_until = now() + %(lease)s * interval '1 second'
 where shard = %(shard)s and id = %(id)s and fence = %(fence)s and state = 0
   and exists (select from round where id = %(round_id)s and state = 'running')
-returning id
+returning opened_at
 
 -- name: close_batch
 -- Settled to the end, or given back for later.
@@ -60,33 +60,50 @@ update batch set settled = %(settled)s, state = case when %(settled)s = n then 1
 where shard = %(shard)s and id = %(id)s and fence = %(fence)s
 returning state
 
+-- name: move_destinations
+-- An address that changed after the batch was cut. Not where another message of the batch has gone to the new
+-- destination: a receipt that names a request and a destination could not tell the two apart.
+update message m set dest = n.dest
+from unnest(%(ids)s::bigint[], %(dests)s::bigint[]) as n (id, dest)
+where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 0
+  and not exists (select from message o where o.period = m.period and o.shard = m.shard
+                  and o.id >= m.id / 1000 * 1000 and o.id < (m.id / 1000 + 1) * 1000
+                  and o.id <> m.id and o.dest = n.dest and o.state between 1 and 5)
+returning m.id
+
 -- name: settle
--- Outcomes are merged by rank and never fenced: evidence is not thrown away. `lower` takes a try of our own
--- back that was certainly not accepted. The counters move with the rows.
+-- Evidence is merged by rank and never fenced. What speaks of one try only (`untaken`) decides while the try's
+-- holder still holds the message: a window its unsettled ones, a reconciler those that rest until its own
+-- `held`. The counters move with the rows. A message rests anew only for its holder, or if it has moved.
 with new as (
     select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(refs)s::text[], %(codes)s::text[],
-                         %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[], %(lower)s::boolean[])
-        as n (id, state, ref, code, parts, tries, rest, lower)
+                         %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[], %(untaken)s::boolean[])
+        as n (id, state, ref, code, parts, tries, rest, untaken)
 ), old as materialized (
-    select m.id, m.state, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h
+    select m.id, m.state, m.not_before, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h
     from message m
     where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[])
     order by m.id for update
-), target as (
-    select o.*, n.ref, n.code, n.parts, n.tries, n.rest,
-           case when n.lower and o.state = 1 then n.state
+), judged as (
+    select o.*, n.ref, n.code, n.parts, n.tries, n.rest, h.mine,
+           case when n.untaken then case when h.mine then n.state else o.state end
                 when state_rank(n.state) > state_rank(o.state) then n.state else o.state end as goal
-    from old o join new n on n.id = o.id
+    from old o join new n on n.id = o.id,
+         lateral (select o.not_before is not distinct from %(held)s::timestamptz
+                         and (%(held)s::timestamptz is not null or o.state = 0) as mine) h
+), target as (
+    select *, mine or goal <> state as speaks from judged
 ), moved as (
     update message m set
         state = t.goal,
         ref = coalesce(m.ref, t.ref),
-        code = coalesce(t.code, m.code),
+        code = case when t.speaks then coalesce(t.code, case when t.goal in (0, 1, 4) then m.code end) else m.code end,
         parts = greatest(m.parts, t.parts),
-        tries = m.tries + t.tries,
-        not_before = case when t.goal in (0, 1) then now() + t.rest * interval '1 second' end,
-        tried_at = case when t.goal = 1 then coalesce(m.tried_at, now()) end,
-        at = business_now()
+        tries = least(m.tries::int + t.tries, 30000),
+        not_before = case when t.goal not in (0, 1) then null
+                          when t.speaks then now() + t.rest * interval '1 second' else m.not_before end,
+        tried_at = case when t.goal = 1 then coalesce(m.tried_at, %(tried_at)s::timestamptz, now()) end,
+        at = case when t.goal <> t.state then business_now() else m.at end
     from target t
     where m.period = %(period)s and m.shard = %(shard)s and m.id = t.id
 )

@@ -17,6 +17,7 @@ from outreach.db.group_commit import GroupCommit
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.governance.vault import Vault, open_vault
+from outreach.ledger.codes import fit_code, fit_ref, fit_text
 from outreach.ledger.gateways import Fleet, Gateway, build_adapter
 from outreach.ledger.inbound import record_inbound
 from outreach.ledger.keys import decode_key
@@ -40,7 +41,7 @@ _COLUMNS = (
     ("at", "timestamptz"),
 )
 
-_CODE_LENGTH = 64
+_ADDRESS_LENGTH = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,17 @@ class ReceiptDesk:
         dest = None
         if receipt.address:
             kind = ADDRESS_KINDS[gateway.channel]
-            dest = vault.dest(vault.blind_index(f"address.{kind}", receipt.address))
+            dest = vault.dest(
+                vault.blind_index(f"address.{kind}", fit_text(receipt.address, _ADDRESS_LENGTH))
+            )
         return InboxRow(
             gateway.id,
             decode_key(receipt.key) if receipt.key else None,
             receipt.whole_request,
             dest,
-            receipt.ref or None,
+            fit_ref(receipt.ref),
             int(OF_DELIVERY[receipt.state]),
-            receipt.code[:_CODE_LENGTH] or None,
+            fit_code(receipt.code),
             receipt.fallback is Channel.SMS,
             receipt.at,
         )

@@ -5,23 +5,28 @@ only what the provider has never seen; C and D send only what was certainly not 
 unknown to a receipt or to a person.
 """
 
+import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from channels.base import Adapter, DeliveryClass, Outcome, Query, QueryResult
+from channels.base import Adapter, DeliveryClass, Query, QueryResult
 from channels.errors import GatewayError
 from outreach.clock import utc_now
+from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.ledger.gate import opted_out
-from outreach.ledger.gateways import Gateway
+from outreach.ledger.codes import fit_code, fit_ref
+from outreach.ledger.gate import OpenRound, opted_out
+from outreach.ledger.gateways import Account, Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, encode_key
-from outreach.ledger.letters import Letter, LinkWish, StepContent, load_letters, load_step, write_letter
-from outreach.ledger.protocol import Verdict, classify, quiet, settle
-from outreach.ledger.send import Sender, safe_seconds, sort_out
+from outreach.ledger.letters import Letter, StepContent, load_letters, load_step
+from outreach.ledger.post import Errand, Posted, Sender, post, safe_seconds
+from outreach.ledger.protocol import Verdict, insist, may_ask, quiet, settle
+from outreach.ledger.send import make_links
 from outreach.ledger.states import OF_DELIVERY, State
+from outreach.logs import get_log
 
 SQL = load_queries(__file__)
 
@@ -30,111 +35,157 @@ _MEMORY_MARGIN = timedelta(seconds=60)
 _ASK_AGAIN_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Group:
-    """Resting messages of one batch; `was` holds the state of each before this try."""
+    """Resting messages of one batch, taken under the token `held`. `unsent` were certainly not accepted so
+    far; of the `unknown`, the provider still knows the key of those that are `remembered`."""
 
     period: int
     shard: int
     round_id: int
     step: int
-    was: Mapping[int, int]
+    lane: int
+    held: datetime
+    unsent: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)
+    remembered: set[int] = field(default_factory=set)
 
     @property
     def ids(self) -> list[int]:
         """In the order in which they travel."""
-        return sorted(self.was)
+        return sorted(self.unsent | self.unknown)
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Where their rows lie."""
+        return {"period": self.period, "shard": self.shard}
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """What the second tries of one group are made with. `hold`: seconds that an unknown outcome rests."""
+
+    sender: Sender
+    gateway: Gateway
+    account: Account
+    step: StepContent
+    group: _Group
+    hold: float
+
+
+async def reconcile_all(sender: Sender) -> int:
+    """Look after the resting messages of every account; returns how many were taken up."""
+    gateways = (await sender.fleet.gateways()).values()
+    counts = await asyncio.gather(*(reconcile_gateway(sender, gateway) for gateway in gateways))
+    return sum(counts)
 
 
 async def reconcile_gateway(sender: Sender, gateway: Gateway) -> int:
     """Look after the resting messages of one account; returns how many were taken up."""
     try:
-        adapter = await sender.fleet.adapter(gateway.id)
+        account = await sender.fleet.account(gateway.id)
     except GatewayError:
         return 0
     hold = max(quiet(gateway), sender.rt.settings.lease_seconds)
-    begun = time.monotonic()
-    groups = await _take(sender, gateway, hold)
-    safe_until = begun + safe_seconds(hold, await sender.fleet.timeout(gateway.id))
-    for group in groups:
-        await _reconcile_group(sender, gateway, adapter, group, safe_until)
-    return sum(len(group.was) for group in groups)
+    with sender.at_work():
+        groups = await _take(sender, gateway, hold)
+        for group in groups:
+            try:
+                await _reconcile_group(sender, gateway, account, group, hold)
+            except Exception as error:
+                # One group that cannot be worked on must not keep the others from their turn.
+                get_log().error("group.stuck", round=group.round_id, error=type(error).__name__)
+    return sum(len(group.ids) for group in groups)
 
 
 async def _take(sender: Sender, gateway: Gateway, hold: float) -> list[_Group]:
-    rounds = list(await sender.gate.rounds())
+    rounds = list(await sender.gate.rounds()) if gateway.active else []
+    keys = {
+        "rounds": rounds,
+        "gateway_id": gateway.id,
+        "limit": _AT_ONCE if may_ask(gateway) else min(_AT_ONCE, gateway.window_size),
+        "queryable": gateway.facts.queryable,
+        "memory": _memory(gateway, hold),
+        "hold": hold,
+    }
     async with sender.rt.db.begin() as conn:
         await conn.execute("set local synchronous_commit = on")
-        cursor = await conn.execute(
-            SQL["take_resting"],
-            {
-                "rounds": rounds,
-                "gateway_id": gateway.id,
-                "limit": _AT_ONCE,
-                "queryable": gateway.facts.queryable,
-            },
-        )
-        found: dict[tuple[int, ...], dict[int, int]] = defaultdict(dict)
-        for row in await cursor.fetchall():
+        groups: dict[int, _Group] = {}
+        for row in await (await conn.execute(SQL["take_resting"], keys)).fetchall():
             batch = row["id"] // MESSAGES_PER_BATCH
-            place = (row["period"], row["shard"], row["round_id"], row["step"], batch)
-            found[place][row["id"]] = row["state"]
-        groups = [_Group(place[0], place[1], place[2], place[3], was) for place, was in found.items()]
-        for group in groups:
-            keys = {"period": group.period, "shard": group.shard, "ids": group.ids, "quiet": hold}
-            await conn.execute(SQL["begin_try"], keys)
-    return groups
+            place = (row["period"], row["shard"], row["round_id"], row["step"], row["lane"], row["held"])
+            group = groups.setdefault(batch, _Group(*place))
+            (group.unsent if row["state"] == State.PLANNED else group.unknown).add(row["id"])
+            if row["is_remembered"]:
+                group.remembered.add(row["id"])
+        for group in groups.values():
+            await conn.execute(SQL["begin_try"], {**group.keys, "ids": group.ids, "held": group.held})
+    return list(groups.values())
+
+
+def _memory(gateway: Gateway, hold: float) -> float:
+    """Seconds after the first try within which a repetition still meets the provider's memory: it is begun
+    while the message is held, and ends within as much again. 0 if the provider has none."""
+    remembers = gateway.facts.idempotent_for
+    return max(0.0, (remembers - _MEMORY_MARGIN).total_seconds() - 2 * hold) if remembers else 0.0
 
 
 async def _reconcile_group(
-    sender: Sender, gateway: Gateway, adapter: Adapter, group: _Group, safe_until: float
+    sender: Sender, gateway: Gateway, account: Account, group: _Group, hold: float
 ) -> None:
     step = await load_step(sender.rt, group.round_id, group.step, gateway.id)
     letters = await load_letters(sender.rt, sender.gate.cache, step, group.period, group.shard, group.ids)
-    unsent = [letter for letter in letters if group.was[letter.message_id] == State.PLANNED]
-    doubtful = [letter for letter in letters if group.was[letter.message_id] == State.UNKNOWN]
-    verdicts: list[Verdict] = []
-    again: list[Letter] = []
+    attempt = _Try(sender, gateway, account, step, group, hold)
+    unsent = [letter for letter in letters if letter.message_id in group.unsent]
+    doubtful = [letter for letter in letters if letter.message_id in group.unknown]
     match gateway.facts.delivery_class:
         case DeliveryClass.IDEMPOTENT:
-            again, late = _remembered(gateway, doubtful)
-            verdicts += [Verdict(letter.message_id, State.UNKNOWN) for letter in late]
+            again = [letter for letter in doubtful if letter.message_id in group.remembered]
+            late = [letter for letter in doubtful if letter.message_id not in group.remembered]
+            await _settle(attempt, [_left(letter) for letter in late])
+            await _try(attempt, again, again=True)
         case DeliveryClass.QUERYABLE:
-            asked, absent = await _ask(sender, adapter, group, doubtful)
-            verdicts += asked
-            unsent += absent
+            unsent = sorted([*unsent, *await _ask(attempt, doubtful)], key=lambda letter: letter.message_id)
         case _:
-            verdicts += [Verdict(letter.message_id, State.UNKNOWN) for letter in doubtful]
-    verdicts += await _send(
-        sender, gateway, adapter, step, group, sorted(unsent, key=_by_id), safe_until, True
-    )
-    verdicts += await _send(sender, gateway, adapter, step, group, again, safe_until, False)
-    async with sender.rt.db.begin() as conn:
-        await settle(conn, group.period, group.shard, verdicts)
+            await _settle(attempt, [_left(letter) for letter in doubtful])
+    await _try(attempt, unsent, again=False)
 
 
-def _by_id(letter: Letter) -> int:
-    return letter.message_id
+def _left(letter: Letter, code: str | None = None) -> Verdict:
+    """Unknown, and nothing more that we may do about it."""
+    return Verdict(letter.message_id, State.UNKNOWN, code=code)
 
 
-def _remembered(gateway: Gateway, letters: Sequence[Letter]) -> tuple[list[Letter], list[Letter]]:
-    window = (gateway.facts.idempotent_for or timedelta()) - _MEMORY_MARGIN
-    limit = utc_now() - window
-    fresh = [letter for letter in letters if letter.tried_at is not None and letter.tried_at > limit]
-    return fresh, [letter for letter in letters if letter not in fresh]
+async def _settle(attempt: _Try, verdicts: Sequence[Verdict], held: datetime | None = None) -> None:
+    group = attempt.group
+
+    async def write() -> None:
+        async with attempt.sender.rt.db.begin() as conn:
+            await settle(conn, group.period, group.shard, verdicts, held=held or group.held)
+
+    if verdicts:
+        await insist(write)
 
 
-async def _ask(
-    sender: Sender, adapter: Adapter, group: _Group, letters: Sequence[Letter]
-) -> tuple[list[Verdict], list[Letter]]:
-    """What the provider says: verdicts on what it knows, and the letters that it has never seen."""
+async def _ask(attempt: _Try, letters: Sequence[Letter]) -> list[Letter]:
+    """Ask the provider and write down what it knows; returns the letters that it has never seen."""
+    # The number that a message went to is not kept: where it has changed there is nothing to ask with.
+    there = [letter for letter in letters if letter.address and not letter.has_moved]
+    lost = [letter for letter in letters if not letter.address or letter.has_moved]
+    answers = await _answers(attempt, attempt.account.adapter, there)
+    known = [
+        _found(letter, answer)
+        for letter, answer in zip(there, answers, strict=True)
+        if answer.found is not False
+    ]
+    await _settle(attempt, [*known, *(_left(letter, "address_changed") for letter in lost)])
+    return [letter for letter, answer in zip(there, answers, strict=True) if answer.found is False]
+
+
+async def _answers(attempt: _Try, adapter: Adapter, letters: Sequence[Letter]) -> list[QueryResult]:
     if not letters:
-        return [], []
-    ids = [letter.message_id for letter in letters]
-    rows = await sender.rt.db.fetch(
-        SQL["same_destination_before"], {"period": group.period, "shard": group.shard, "ids": ids}
-    )
-    before = {row["id"]: row["before"] for row in rows}
+        return []
+    before = await _same_destination_before(attempt, letters)
     questions = [
         Query(
             letter.key,
@@ -145,76 +196,100 @@ async def _ask(
         )
         for letter in letters
     ]
-    answers = await adapter.query(questions)
-    verdicts = [
-        _found(letter, answer)
-        for letter, answer in zip(letters, answers, strict=True)
-        if answer.found is not False
-    ]
-    return verdicts, [
-        letter for letter, answer in zip(letters, answers, strict=True) if answer.found is False
-    ]
+    return await adapter.query(questions)
+
+
+async def _same_destination_before(attempt: _Try, letters: Sequence[Letter]) -> dict[int, int]:
+    keys = {**attempt.group.keys, "ids": [letter.message_id for letter in letters]}
+    rows = await attempt.sender.rt.db.fetch(SQL["same_destination_before"], keys)
+    return {row["id"]: row["before"] for row in rows}
 
 
 def _found(letter: Letter, answer: QueryResult) -> Verdict:
+    code = fit_code(answer.code)
     if answer.found is None:
-        return Verdict(letter.message_id, State.UNKNOWN, code=answer.code or None, rest=_ASK_AGAIN_SECONDS)
+        return Verdict(letter.message_id, State.UNKNOWN, code=code, rest=_ASK_AGAIN_SECONDS)
     state = OF_DELIVERY[answer.state] if answer.state else State.ACCEPTED
-    return Verdict(letter.message_id, state, answer.ref or None, answer.code or None)
+    return Verdict(letter.message_id, state, fit_ref(answer.ref), code)
 
 
-async def _send(
-    sender: Sender,
-    gateway: Gateway,
-    adapter: Adapter,
-    step: StepContent,
-    group: _Group,
-    letters: Sequence[Letter],
-    safe_until: float,
-    certainly_unsent: bool,
-) -> list[Verdict]:
+async def _try(attempt: _Try, letters: Sequence[Letter], *, again: bool) -> None:
+    """Send letters that were certainly not accepted; or, `again`, repeat unknown ones under the same key."""
     if not letters:
-        return []
-    opened = (await sender.gate.rounds()).get(group.round_id)
-    if opened is None or not await sender.limiter.take(
-        gateway.rate, len(letters), urgent=False, until=safe_until
-    ):
-        state = State.PLANNED if certainly_unsent else State.UNKNOWN
-        return [Verdict(letter.message_id, state, rest=1.0, lower=certainly_unsent) for letter in letters]
-    acted = await sender.gate.acted(opened)
-    async with sender.rt.db.begin() as conn:
-        persons = [letter.person_id for letter in letters]
-        refusing = await opted_out(conn, opened.kind, step.content.channel, persons)
-        wishes = [
-            LinkWish(letter.message_id, opened.id, letter.taxpayer_ids, letter.person_id, opened.ends_at)
-            for letter in letters
-        ]
-        links = (
-            await sender.issue_links(conn, wishes)
-            if "link" in step.content.variables
-            else [""] * len(letters)
-        )
-    linked = {letter.message_id: link for letter, link in zip(letters, links, strict=True)}
-    planned = [replace(letter, state=State.PLANNED) for letter in letters]
-    withheld, ready = sort_out(planned, refusing, acted)
-    if not certainly_unsent:
-        ready, withheld = planned, []
-    written = [
-        write_letter(sender.rt, step, letter, linked[letter.message_id], acted if certainly_unsent else ())
-        for letter in ready
+        return
+    opened = (await attempt.sender.gate.rounds()).get(attempt.group.round_id)
+    if opened is None or not attempt.gateway.active:
+        await _settle(attempt, [_stopped(letter, again) for letter in letters])
+        return
+    moved = [letter for letter in letters if again and letter.has_moved]
+    await _settle(attempt, [_left(letter, "address_changed") for letter in moved])
+    going = [letter for letter in letters if not (again and letter.has_moved)]
+    if not going:
+        return
+    errand, held, may_go = await _hold_on(attempt, opened, going, again)
+    gone = [
+        Verdict(letter.message_id, State.FAILED, code="address_changed", untaken=True)
+        for letter in going
+        if letter.message_id not in may_go
     ]
-    results = await adapter.send([message for message, _ in written])
-    verdicts = [replace(verdict, lower=True) for verdict in withheld]
-    for letter, result, (_, parts) in zip(ready, results, written, strict=True):
-        verdict = classify(gateway, letter.message_id, result, parts, letter.tries)
-        if result.outcome is Outcome.REFUSED:
-            verdict = _refused_again(verdict, certainly_unsent)
-        verdicts.append(verdict)
-    return verdicts
+    await _settle(attempt, [] if again else gone)
+    ready = [replace(letter, state=State.PLANNED) for letter in going if letter.message_id in may_go]
+    posted = await post(attempt.sender, errand, ready)
+    await _settle(attempt, _verdicts(posted, again), held)
 
 
-def _refused_again(verdict: Verdict, certainly_unsent: bool) -> Verdict:
-    if certainly_unsent:
-        return replace(verdict, lower=True)
+async def _hold_on(
+    attempt: _Try, opened: OpenRound, letters: Sequence[Letter], again: bool
+) -> tuple[Errand, datetime | None, frozenset[int]]:
+    sender, begun = attempt.sender, time.monotonic()
+    async with sender.rt.db.begin() as conn:
+        await conn.execute("set local synchronous_commit = on")
+        rows = await _write_down(conn, attempt, letters, again)
+        persons = [letter.person_id for letter in letters]
+        refusing = await opted_out(conn, opened.kind, attempt.step.content.channel, persons)
+        links = await make_links(sender, conn, attempt.step, opened, letters)
+    before = {}
+    if attempt.gateway.facts.batch_size > 1:
+        before = await _same_destination_before(attempt, letters)
+    safe_until = begun + safe_seconds(sender.rt.settings.lease_seconds, attempt.account.seconds)
+    errand = Errand(
+        attempt.gateway,
+        attempt.account.adapter,
+        attempt.step,
+        opened,
+        attempt.group.lane,
+        safe_until,
+        refusing,
+        links,
+        before,
+    )
+    return errand, rows[0]["held"] if rows else None, frozenset(row["id"] for row in rows)
+
+
+async def _write_down(
+    conn: Connection, attempt: _Try, letters: Sequence[Letter], again: bool
+) -> list[dict[str, Any]]:
+    keys = {
+        **attempt.group.keys,
+        "ids": [letter.message_id for letter in letters],
+        "dests": [letter.dest if letter.now_dest is None else letter.now_dest for letter in letters],
+        "again": again,
+        "hold": attempt.hold,
+        "held": attempt.group.held,
+    }
+    return await (await conn.execute(SQL["hold_on"], keys)).fetchall()
+
+
+def _verdicts(posted: Posted, again: bool) -> list[Verdict]:
+    stopped = [_stopped(letter, again) for letter in posted.stopped]
+    return [*(map(_doubted, posted.verdicts) if again else posted.verdicts), *stopped]
+
+
+def _stopped(letter: Letter, again: bool) -> Verdict:
+    state = State.UNKNOWN if again else State.PLANNED
+    return Verdict(letter.message_id, state, rest=1.0, untaken=not again)
+
+
+def _doubted(verdict: Verdict) -> Verdict:
     # The provider may hold an earlier try of the same key: a refusal now proves nothing about that one.
-    return replace(verdict, state=State.UNKNOWN) if verdict.state is State.PLANNED else verdict
+    return replace(verdict, state=State.UNKNOWN, untaken=False) if verdict.untaken else verdict

@@ -1,19 +1,24 @@
 -- name: take_resting
--- Messages whose rest is over: refused before acceptance, stopped, or unknown where we may ask. The batch must
--- not be open in another hand at this position, and the round must send now.
-select m.period, m.shard, m.id, m.state, m.round_id, m.step, m.tries, b.gateway_id
+-- Messages whose rest is over: refused before acceptance or stopped, in rounds that send now; unknown, where we
+-- may ask at any time; unknown, where nothing more can be done about it and the rest is to end. `held` is the
+-- new end of their rest and the token of whoever takes them: nobody else takes them before, and whoever comes
+-- back later than that no longer speaks for them.
+select m.period, m.shard, m.id, m.state, m.round_id, m.step, b.lane,
+       coalesce(m.tried_at > now() - %(memory)s * interval '1 second', false) as is_remembered,
+       now() + %(hold)s * interval '1 second' as held
 from message m
 join batch b on b.shard = m.shard and b.id = m.id / 1000
 where m.not_before <= now() and b.gateway_id = %(gateway_id)s
-  and (m.round_id = any(%(rounds)s) and m.state in (0, 1) or m.state = 1 and %(queryable)s)
+  and (m.round_id = any(%(rounds)s) and m.state in (0, 1)
+       or m.state = 1 and (%(queryable)s or (m.tried_at > now() - %(memory)s * interval '1 second') is not true))
 order by m.not_before limit %(limit)s
 for update of m skip locked
 
 -- name: begin_try
 -- Durable before the try: from here on nobody can tell, until it is settled.
 with trying as (
-    update message m set state = 1, tried_at = coalesce(m.tried_at, now()), at = business_now(),
-           not_before = now() + %(quiet)s * interval '1 second'
+    update message m set state = 1, tried_at = coalesce(m.tried_at, now()), not_before = %(held)s,
+           at = case when o.state = 1 then m.at else business_now() end
     from (select id, state from message where period = %(period)s and shard = %(shard)s and id = any(%(ids)s)) o
     where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
     returning m.round_id, m.step, m.org_id, o.state as was, cardinality(m.taxpayer_ids) as h
@@ -23,6 +28,21 @@ select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
 from trying, lateral (values (was, -1), (1::smallint, 1)) s (state, sign)
 where was <> 1
 group by round_id, step, org_id, s.state
+
+-- name: hold_on
+-- The last look before second tries leave: only whoever still holds a message may send it, and where to and
+-- when is written down first. The rest begins anew, so that nobody looks into this try before it can be seen.
+-- A repetition (`again`) keeps the moment of the first try: the provider's memory runs from there.
+update message m set dest = n.dest, tried_at = case when %(again)s then m.tried_at else now() end,
+       not_before = now() + %(hold)s * interval '1 second'
+from unnest(%(ids)s::bigint[], %(dests)s::bigint[]) as n (id, dest)
+where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 1
+  and m.not_before = %(held)s and m.not_before > now()
+  and (m.dest = n.dest
+       or not exists (select from message o where o.period = m.period and o.shard = m.shard
+                      and o.id >= m.id / 1000 * 1000 and o.id < (m.id / 1000 + 1) * 1000
+                      and o.id <> m.id and o.dest = n.dest and o.state between 1 and 5))
+returning m.id, m.not_before as held
 
 -- name: same_destination_before
 -- Where the request that carried a message cannot have begun: at or before the last message of its batch to

@@ -16,6 +16,7 @@ from outreach.governance.vault import Vault, open_vault
 from outreach.imports.blocks import Layout, Problem, Table
 from outreach.imports.cells import lost_digits, normalise_all
 from outreach.imports.numbers import (
+    CHECK_DIGIT,
     EMPTY,
     FINE,
     KIND_CONFLICT,
@@ -121,42 +122,43 @@ class _BlockCheck:
 
     def check_numbers(self) -> tuple[list[int], list[int]]:
         numbers = self.numbers
-        credit = check_credit_codes(numbers)
-        card = check_identities(numbers, self.given.today)
         size = lengths(numbers)
-        kinds = self.kinds(card == FINE)
+        credit, card = check_credit_codes(numbers), check_identities(numbers, self.given.today)
+        # One card in thirty passes the check of credit codes by chance; the reverse needs a valid birthday
+        # and is taken for a card, unless the number begins as those of companies do.
+        company = np.fromiter((number.startswith("9") for number in numbers), bool, len(numbers))
+        is_card = (card == FINE) & ~(company & (credit == FINE))
+        is_credit = (credit == FINE) & ~is_card
+        kinds = self.kinds(is_card | ((card == CHECK_DIGIT) & ~company))
         legacy = np.isin(size, (15, 20)) & np.fromiter(
             (number.isascii() and number.isalnum() for number in numbers), bool, len(numbers)
         )
-        number_kinds = np.where(credit == FINE, 0, np.where(legacy, 2, np.where(size == 18, 1, 3)))
-        number_kinds[(kinds == _NATURAL) & (size == 18)] = 1
+        number_kinds = np.where(is_credit, 0, np.where(is_card & (size == 18), 1, np.where(legacy, 2, 3)))
         number_kinds[(kinds == _NATURAL) & (size != 18)] = 3
         unit_fault = np.where((size == 18) | (size == 0), credit, np.where(legacy, FINE, TAX_LENGTH))
-        owner_fault = np.where((card == FINE) & (size == 18), FINE, unit_fault)
-        unit_fault[(card == FINE) & (credit != FINE) & (size == 18)] = KIND_CONFLICT
-        card[(card != FINE) & (credit == FINE) & (kinds == _NATURAL)] = KIND_CONFLICT
+        owner_fault = np.where(is_card & (size == 18), FINE, unit_fault)
+        unit_fault[is_card & (size == 18)] = KIND_CONFLICT
+        card[is_credit & company & (kinds == _NATURAL)] = KIND_CONFLICT
         faults = np.choose(np.maximum(kinds, 0), (unit_fault, owner_fault, card))
         faults[kinds < 0] = FINE
-        for at in np.flatnonzero(faults):
-            raw = self.table.column("tax_no")[at]
-            reason = LOST if lost_digits(raw) else REASONS[int(faults[at])]
-            self.refuse(int(at), "tax_no", numbers[at], reason)
+        for at in np.flatnonzero(faults).tolist():
+            reason = LOST if lost_digits(self.table.column("tax_no")[at]) else REASONS[faults[at]]
+            self.refuse(at, "tax_no", numbers[at], reason)
         return kinds.tolist(), number_kinds.tolist()
 
-    def kinds(self, is_card: npt.NDArray[np.bool_]) -> _IndexArray:
+    def kinds(self, like_card: npt.NDArray[np.bool_]) -> _IndexArray:
         individual = np.fromiter(
             (number.startswith("92") for number in self.numbers), bool, len(self.numbers)
         )
-        # One card in thirty passes the check of credit codes by chance; the reverse needs a valid birthday.
-        derived = np.where(is_card, _NATURAL, np.where(individual, _INDIVIDUAL, _ENTERPRISE))
+        derived = np.where(like_card, _NATURAL, np.where(individual, _INDIVIDUAL, _ENTERPRISE))
         if "kind" not in self.layout.columns:
             return derived
         words = self.table.column("kind")
         codes = {word: _CODE_OF_KIND.get(word, -1) for word in set(words)}
         given = np.fromiter((codes[word] for word in words), np.int64, len(words))
         blank = np.fromiter((not word for word in words), bool, len(words))
-        for at in np.flatnonzero((given < 0) & ~blank):
-            self.refuse(int(at), "kind", words[at], UNKNOWN_KIND)
+        for at in np.flatnonzero((given < 0) & ~blank).tolist():
+            self.refuse(at, "kind", words[at], UNKNOWN_KIND)
         return np.where(blank, derived, given)
 
     def check_orgs(self) -> list[int]:

@@ -9,6 +9,7 @@ from outreach.labels.cache import SetCache
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.receipts import ReceiptDesk, accept_push
 from outreach.runtime import Runtime
+from outreach.web.api.limits import CallLimit
 from outreach.web.api.routers import api_routers
 from outreach.web.assets import static_files
 from outreach.web.console.pages import console_routers
@@ -41,6 +42,7 @@ def create_app(rt: Runtime) -> FastAPI:
     app.state.fleet = fleet
     app.state.desk = ReceiptDesk(rt, fleet)
     app.state.uploads = Uploads(rt)
+    app.state.api_limit = CallLimit()
     add_error_handlers(app)
     app.add_middleware(CatchAll)
     app.add_middleware(BodyLimit)

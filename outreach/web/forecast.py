@@ -1,5 +1,6 @@
 """What a round would do if it started now: the same exclusions in the same order as the real planning,
-without writing anything. What depends on messages of other campaigns (recent contacts) is known only at the start.
+without writing anything. What depends on messages of other campaigns (recent contacts) is known only at
+the start.
 """
 
 from collections.abc import Mapping, Sequence

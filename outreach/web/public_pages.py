@@ -192,6 +192,7 @@ def _error_page(request: Request, site: Site, error: Exception) -> Response:
 
 
 def _failed(request: Request, site: Site, text: str, status: int, error: Exception) -> Response:
+    # The number leads staff from the taxpayer's call to this line.
     number = secrets.token_hex(4)
     route = getattr(request.scope.get("route"), "path", "")
     get_log().error("page.failed", route=route, number=number, exc_info=error)

@@ -3,21 +3,38 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from pyroaring import BitMap
 
+from campaigns.campaigns import approve_campaign
+from campaigns.rounds import tick
 from outreach.governance.api_keys import create_key
 from outreach.governance.permissions import PERMISSIONS
 from outreach.governance.vault import open_vault
 from outreach.labels.keys import org_key
 from outreach.labels.sets import change_sets
 from outreach.registry.people import TAX_NO_PURPOSE
+from outreach.rehearsal import add_gateways, free_ports, plan_rehearsal
 from outreach.runtime import Runtime
 from outreach.web.app import close_app, create_app
-from tests.town import BRANCH, CITY, COUNTY, GRID, PROVINCE, Household, households, settle_town
+from tests.town import (
+    BRANCH,
+    CITY,
+    COUNTY,
+    GRID,
+    PROVINCE,
+    START,
+    Household,
+    households,
+    set_clock,
+    settle_town,
+    ticker,
+    write_templates,
+)
 
 SISTER, SISTER_BRANCH = 6, 7
 UNITS = {
@@ -31,6 +48,25 @@ UNITS = {
 }
 NOT_FOR_KEYS = frozenset({"role.assign", "account.write", "key.write", "campaign.approve", "audit.read"})
 FOR_KEYS = sorted(PERMISSIONS.keys() - NOT_FOR_KEYS)
+
+CAMPAIGN: dict[str, Any] = {
+    "code": "c",
+    "name": "汇算提醒",
+    "purpose": "提醒未办理的纳税人",
+    "kind": "statutory_deadline",
+    "legal_basis": "国家税务总局令第57号",
+    "segment": "iit.must_file",
+    "done_segment": "iit.filed",
+    "variables": {"tax_year": "2025"},
+    "rounds": [
+        {
+            "name": "第一轮",
+            "starts_at": START.isoformat(),
+            "ends_at": (START + timedelta(days=9)).isoformat(),
+            "steps": [{"channel": "sms", "template": "remind"}],
+        }
+    ],
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +108,26 @@ class Town:
             await create_key(self.rt, "system", name="test", org_id=unit, permissions=permissions, days=1)
         ).key
 
+    async def campaign(self, unit: int, **fields: Any) -> int:
+        """Draft a campaign of a unit over the API; returns its id."""
+        answer = await self.post("/campaigns", {**CAMPAIGN, "code": f"c{unit}", **fields}, unit=unit)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    async def running_round(self, unit: int, channels: Sequence[str] = ("sms",)) -> tuple[int, int]:
+        """A campaign of a unit whose round has planned its messages; ids of campaign and round."""
+        await set_clock(self.rt, START)
+        ports = free_ports()
+        ids = await add_gateways(self.rt, ports, rate=1_000, quiet_seconds=60)
+        await plan_rehearsal(self.rt, ports, ids, faults={}, capable=1.0)
+        steps = [{"channel": channel, "template": "remind"} for channel in channels]
+        campaign = await self.campaign(unit, rounds=[{**CAMPAIGN["rounds"][0], "steps": steps}])
+        await approve_campaign(self.rt, campaign, "checker")
+        await tick(ticker(self.rt))
+        row = await self.rt.db.fetch_one("select id from round where campaign_id = %(id)s", {"id": campaign})
+        assert row is not None
+        return campaign, row["id"]
+
 
 @asynccontextmanager
 async def open_town(rt: Runtime, *, count: int = 8) -> AsyncIterator[Town]:
@@ -80,6 +136,7 @@ async def open_town(rt: Runtime, *, count: int = 8) -> AsyncIterator[Town]:
     await settle_town(rt, people)
     half = [one.taxpayer for one in people[count // 2 :]]
     await _settle_sister(rt, people, half)
+    await write_templates(rt)
     keys = {unit: await _key(rt, unit) for unit in UNITS.values()}
     app = create_app(rt)
     transport = httpx.ASGITransport(app=app)
@@ -95,7 +152,8 @@ async def _settle_sister(rt: Runtime, people: Sequence[Household], moved: Sequen
     async with rt.db.begin() as conn:
         for unit, parent, level, name, path in units:
             await conn.execute(
-                "insert into org_unit (id, parent_id, level, code, name, path) values (%s, %s, %s, %s, %s, %s)",
+                "insert into org_unit (id, parent_id, level, code, name, path)"
+                " values (%s, %s, %s, %s, %s, %s)",
                 (unit, parent, level, f"1{unit:08d}", name, path),
             )
         await conn.execute("update taxpayer set org_id = %s where id = any(%s)", (SISTER_BRANCH, list(moved)))

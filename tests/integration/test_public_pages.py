@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -63,7 +64,7 @@ class Site:
         """Keeps what would go to the service desk."""
         self.ratings.append(rating)
 
-    async def open(self, **link: object) -> None:
+    async def open(self, **link: Any) -> None:
         """Verify with a fresh link."""
         token = await one_link(self.rt, **link)
         await self.http.post(f"/t/{token}/code")
@@ -162,8 +163,14 @@ class TestStatement:
     async def test_every_line_shows_formula_document_and_caveat(self, site: Site) -> None:
         await site.open()
         text = (await site.http.get("/statement")).text
-        for expected in ("应缴 5,000.00 × 50% = 减征 2,500.00 元", "公告2023年第12号（2023-01-01起执行", "以主管税务机关核定为准",
-                         "不是减免", "30人(含)以下企业免征残保金", "可更正申报"):  # fmt: skip
+        for expected in (
+            "应缴 5,000.00 × 50% = 减征 2,500.00 元",
+            "公告2023年第12号（2023-01-01起执行",
+            "以主管税务机关核定为准",
+            "不是减免",
+            "30人(含)以下企业免征残保金",
+            "可更正申报",
+        ):
             assert expected in text
 
     async def test_weight_and_no_inline_code(self, site: Site) -> None:
@@ -174,8 +181,7 @@ class TestStatement:
         )
         assert len(page.encode()) + assets < 100_000
         assert not re.search(
-            r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:|https?://(?!t\.example|127)",
-            page.replace('xmlns="http://www.w3.org/2000/svg"', ""),
+            r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:|https?://(?!127)", page
         )
 
     async def test_pdf(self, site: Site) -> None:
@@ -341,7 +347,7 @@ def test_words_are_complete_in_both_languages() -> None:
     assert chinese.keys() == english.keys()
     for key in chinese:
         assert set(re.findall(r"{\w+}", chinese[key])) == set(re.findall(r"{\w+}", english[key])), key
-        if key not in ("html_lang", "other_language"):
+        if key not in ("html_lang",):
             assert not re.search(r"[一-鿿]", english[key]), key
     used = "".join(path.read_text() for path in FOLDER.glob("*.html"))
     used += "".join(path.read_text() for path in Path(public_entry.__file__).parent.glob("public*.py"))

@@ -121,7 +121,7 @@ def test_provinces_set_their_own_quota() -> None:
 def test_additional_credit_is_carried_forward() -> None:
     inputs = {"input_vat": "1000000", "payable_before": "0", "listed": "是"}
     line = compute_line("VAT_ADDDED_ADVMFG", 202506, inputs)
-    assert (line.amount, line.figures["carried_forward"]) == (0, 50000)
+    assert (line.amount, line.figures["carried_forward"]) == (Decimal(0), Decimal(50000))
 
 
 def test_life_services_get_more_from_october_2019() -> None:
@@ -146,7 +146,7 @@ def test_credit_refund_2025(added: str, industry: str, refund: str) -> None:
 
 def test_deferral_matures_and_is_not_a_reduction() -> None:
     medium = compute_line("DEFER_MFG_SME_2022", 202206, {"due": "50000", "size": "中型", "extended": "是"})
-    assert (medium.amount, medium.figures["matures"]) == (25000, 202305)
+    assert (medium.amount, medium.figures["matures"]) == (Decimal(25000), Decimal(202305))
     assert medium.is_timing and "不是减免" in medium.formula
     assert compute_line("CIT_EQUIP_500", 202512, {"unit_price": "5000000"}).is_timing
     assert compute_line("CIT_EQUIP_500", 202512, {"unit_price": "5000000.01"}).amount == 0

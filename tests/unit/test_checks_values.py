@@ -22,6 +22,7 @@ from outreach.imports.values import (
 )
 
 IDES = date(2026, 3, 15)
+MIDNIGHT = datetime.combine(IDES, time())
 
 
 @pytest.mark.parametrize(
@@ -54,8 +55,9 @@ def test_every_date_comes_back(day: date) -> None:
     ("text", "cents"),
     [
         ("0", 0), ("400", 40_000), ("400.00", 40_000), ("400.01", 40_001), ("120000.00", 12_000_000),
-        ("1,234.56", 123_456), ("12,345,678", 1_234_567_800), ("１，２３４．５６", 123_456), ("¥1,234.5元", 123_450),
-        ("-5.10", -510), ("(1,000.00)", -100_000), ("（1.00）", -100), ("+3", 300), ("1.2300", 123), (" 7 ", 700),
+        ("1,234.56", 123_456), ("12,345,678", 1_234_567_800), ("１，２３４．５６", 123_456),
+        ("¥1,234.5元", 123_450), ("-5.10", -510), ("(1,000.00)", -100_000), ("（1.00）", -100), ("+3", 300),
+        ("1.2300", 123), (" 7 ", 700),
     ],
 )  # fmt: skip
 def test_amounts(text: str, cents: int) -> None:
@@ -63,7 +65,7 @@ def test_amounts(text: str, cents: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,23", "1,2345", "1.234", "1.", ".5", "1e5", "12万", "一百", "1 2.3.4", "--1", "²", "١٢"]
+    "text", ["", "1,23", "1,2345", "1.234", "1.", ".5", "1e5", "12万", "一百", "1 2.3.4", "--1", "5²", "١٢"]
 )
 def test_what_is_no_amount(text: str) -> None:
     assert parse_money(text) is None
@@ -86,7 +88,13 @@ def test_units() -> None:
     assert parse_percent("12.5%") == parse_percent("12.5") == 1250
 
 
-@pytest.mark.parametrize(("text", "said"), [("是", True), ("y", True), ("１", True), ("√", True), ("否", False), ("0", False), ("N", False), ("大概", None), ("", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("是", True), ("y", True), ("１", True), ("√", True), ("否", False), ("0", False), ("N", False),
+        ("大概", None), ("", None),
+    ],
+)  # fmt: skip
 def test_flags(text: str, said: bool | None) -> None:
     assert parse_flag(text) is said
 
@@ -104,8 +112,8 @@ def test_a_column_is_parsed_in_order() -> None:
         (1234.56, "1234.56"),
         (0.00001, "0.00001"),
         (True, "是"),
-        (datetime(2026, 3, 15), "2026-03-15"),
-        (datetime(2026, 3, 15, 8, 30), "2026-03-15 08:30:00"),
+        (MIDNIGHT, "2026-03-15"),
+        (MIDNIGHT.replace(hour=8, minute=30), "2026-03-15 08:30:00"),
         (IDES, "2026-03-15"),
         (time(8, 30), "08:30:00"),
         (timedelta(days=1), "1 day, 0:00:00"),

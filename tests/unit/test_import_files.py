@@ -161,10 +161,12 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
 
 def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
-            for _ in range(70):
-                sheet.write(b"0" * (1 << 20))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/sheet1.xml", "w") as sheet,
+    ):
+        for _ in range(70):
+            sheet.write(b"0" * (1 << 20))
     with pytest.raises(InvalidInput, match="解压后过大"):
         open_source(path, FIELDS)
 

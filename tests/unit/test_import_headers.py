@@ -16,7 +16,7 @@ def columns(rows: list[list[object]], mapper: Mapper = TAXPAYERS) -> dict[str, i
     return mapper.columns(header.texts)
 
 
-def test_titles_above_and_three_merged_rows() -> None:
+def test_titles_above_and_merged_rows() -> None:
     head: list[list[object]] = [
         ["示例市税务局纳税人登记表", "", "", "", "", ""],
         ["", "", "", "", "", ""],
@@ -29,8 +29,21 @@ def test_titles_above_and_three_merged_rows() -> None:
     header = find_header(head, TAXPAYERS.count_known)
     assert header is not None
     assert header.skip == 6
-    assert header.texts[1] == "基本信息/纳税人名称（必填）"
-    assert header.texts[4] == "有关人员/法定代表人/手机号码"
+    assert header.texts[1] == "纳税人名称（必填）"
+    assert header.texts[4] == "法定代表人/手机号码"
+
+
+def test_three_merged_rows() -> None:
+    head: list[list[object]] = [
+        ["登记信息", "", "", "", ""],
+        ["基本情况", "", "", "人员信息", ""],
+        ["纳税人识别号", "纳税人名称", "主管税务机关代码", "办税员姓名", "办税员手机号码"],
+    ]
+    header = find_header(head, TAXPAYERS.count_known)
+    assert header is not None
+    assert TAXPAYERS.columns(header.texts) == {
+        "tax_no": 0, "name": 1, "org_code": 2, "tax_filer_name": 3, "tax_filer_mobile": 4,
+    }  # fmt: skip
 
 
 def test_merged_groups_name_the_role() -> None:

@@ -190,6 +190,7 @@ async def test_international_local_part() -> None:
     assert handler.envelopes[0].rcpt_tos == ["张三@example.com"]
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("mode", ["starttls", "implicit"])
 async def test_encrypted_and_logged_in(
     mode: str, certificate: Path, server_context: ssl.SSLContext, authenticator: Any

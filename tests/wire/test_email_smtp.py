@@ -1,6 +1,7 @@
 """E-mail against the simulated relay, and against servers that misbehave in ways that a relay may."""
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -282,6 +283,62 @@ async def test_silence_is_success_unless_receipts_are_asked_for() -> None:
         assert simulator.books.totals() == {"accepted": 2, "delivered": 1, "failed": 1, "read": 0}
         await adapter.close()
     await hooks.stop()
+
+
+# --- time
+
+
+async def test_a_slow_relay_holds_a_batch_no_longer_than_promised() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await greet(reader, writer, "PIPELINING")
+        while True:
+            await reader.readuntil(b"DATA\r\n")
+            writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+            await reader.readuntil(b"\r\n.\r\n")
+            await asyncio.sleep(0.1)
+            writer.write(b"250 ok\r\n")
+
+    async with scripted(script) as where:
+        adapter = EmailSmtp(make_config(where, connections=2, timeout=0.5))
+        began = time.monotonic()
+        results = await adapter.send(batch_of(60))
+        assert time.monotonic() - began < 1.0
+        told = {(r.outcome, r.fault) for r in results}
+        assert told == {(Outcome.ACCEPTED, None), (Outcome.REFUSED, Fault.DEFERRED)}
+        assert 4 <= sum(r.outcome is Outcome.ACCEPTED for r in results) <= 8
+        await adapter.close()
+
+
+@pytest.mark.parametrize("silent_from", ["greeting", "envelope", "dot"])
+async def test_a_silent_relay_holds_a_batch_no_longer_than_promised(silent_from: str) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if silent_from != "greeting":
+            await greet(reader, writer, "PIPELINING")
+        if silent_from == "dot":
+            await reader.readuntil(b"DATA\r\n")
+            writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        await reader.read()
+
+    async with scripted(script) as where:
+        adapter = EmailSmtp(make_config(where, connections=2))
+        began = time.monotonic()
+        results = await adapter.send(batch_of(60))
+        assert time.monotonic() - began < 1.5 * 0.4 + 0.3
+        unknowns = sum(r.outcome is Outcome.UNKNOWN for r in results)
+        assert unknowns == (2 if silent_from == "dot" else 0)
+        assert all(r.fault and (r.fault.retryable or r.outcome is Outcome.UNKNOWN) for r in results)
+
+
+async def test_a_batch_that_gets_no_connection_is_deferred() -> None:
+    async with relay() as (_, where):
+        adapter = EmailSmtp(make_config(where, connections=1))
+        held = await adapter._pool.acquire()
+        assert held is not None
+        results = await adapter.send(batch_of(3))
+        assert {(r.outcome, r.fault) for r in results} == {(Outcome.REFUSED, Fault.DEFERRED)}
+        adapter._pool.release(held)
+        assert {r.outcome for r in await adapter.send(batch_of(3))} == {Outcome.ACCEPTED}
+        await adapter.close()
 
 
 # --- the account

@@ -38,7 +38,7 @@ async def test_one_token_for_all_who_wait() -> None:
     adapter = WechatOfficial(make_config(await simulator.start(), timeout=5.0))
     issued = await asyncio.gather(*(adapter._client.token() for _ in range(50)))
     assert len(set(issued)) == 1
-    assert len(simulator.tokens._known) == 1
+    assert simulator.tokens.asked == 1
     await adapter.close()
     await simulator.stop()
 
@@ -164,6 +164,30 @@ async def test_overlong_things_are_cut(bench: Bench) -> None:
     [result] = await bench.adapter.send([replace(bench.one(0), params=params)])
     assert result.outcome is Outcome.ACCEPTED
     assert bench.simulator.books.entries[0].text == "税" * 19 + "…" + "第一行 第二行"
+
+
+@pytest.mark.parametrize("has_token", [True, False])
+async def test_a_silent_platform_holds_a_batch_no_longer_than_promised(has_token: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := (await reader.read(65536)):
+            if has_token and b"stable_token" in head:
+                body = b'{"access_token":"T","expires_in":7200}'
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    adapter = WechatOfficial(make_config(f"http://127.0.0.1:{port}", concurrency=4))
+    batch = [make_message(message_key(n), f"oTaxpayer_{n:06d}", "提醒") for n in range(100)]
+    began = time.monotonic()
+    results = await adapter.send(batch)
+    assert time.monotonic() - began < 1.5 * 0.4 + 0.3
+    told = {(r.outcome, r.fault) for r in results}
+    begun = (Outcome.UNKNOWN, Fault.OUTCOME_UNKNOWN) if has_token else (Outcome.REFUSED, Fault.UNREACHABLE)
+    assert told == {begun, (Outcome.REFUSED, Fault.DEFERRED)}
+    assert sum((r.outcome, r.fault) == begun for r in results) == 4
+    await adapter.close()
+    server.close()
 
 
 async def test_daily_quota_waits_for_midnight() -> None:

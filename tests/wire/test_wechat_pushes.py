@@ -76,7 +76,12 @@ async def test_the_address_proves_itself(bench: Bench) -> None:
     adapter = WechatOfficial(make_config("http://127.0.0.1:9", callback_token="AAAAA"))
     signature = "899cf89e464efb63f54ddac96b0a0a235f53aa78"
     assert callback(adapter, signature=signature, echostr="<b>", **stamp) == b"<b>"
-    wrongs = ({"signature": "0" * 40}, {"signature": signature, "nonce": "1"}, {"signature": "é\ud800"}, {})
+    wrongs: list[dict[str, str]] = [
+        {"signature": "0" * 40},
+        {"signature": signature, "nonce": "1"},
+        {"signature": "é\ud800"},
+        {},
+    ]
     for wrong in wrongs:
         with pytest.raises(WebhookRejected):
             callback(adapter, **{**stamp, "echostr": "x", **wrong})

@@ -43,9 +43,10 @@ class _Counter:
 
 class TokenDesk:
     """Hands out access tokens and judges them. Times are seconds of `clock`; a token lives `life` seconds,
-    and all other times shrink with it."""
+    and all other times shrink with it. `asked` counts the calls for the stable one."""
 
     def __init__(self, clock: Callable[[], float], life: float = LIFE) -> None:
+        self.asked = 0
         self._clock = clock
         self._life = life
         self._overlap = _OVERLAP * life / LIFE
@@ -58,6 +59,7 @@ class TokenDesk:
 
     def stable(self, *, force: bool) -> tuple[str, int]:
         """The stable token and its remaining seconds: the same one until it nears its end."""
+        self.asked += 1
         now = self._clock()
         if not self._a_minute.take(now):
             raise Refused(45011, "api minute-quota reach limit, must slower, retry next minute")

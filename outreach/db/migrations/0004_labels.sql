@@ -47,7 +47,7 @@ create sequence set_version;
 create table set_change (
     id bigint generated always as identity primary key,
     set_key text collate "C" not null,
-    at timestamptz not null default now(),
+    at timestamptz not null default business_now(),
     as_of date,
     source text not null,
     import_id int references import_file,

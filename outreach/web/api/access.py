@@ -1,4 +1,8 @@
-"""Who calls the API: the key in `Authorization: Bearer ok_…`, and what each route needs of the process."""
+"""Who calls the API: a machine with its key, or staff in the browser under their session.
+
+A key (`Authorization: Bearer ok_…`) never holds the powers that belong to persons (approving, issuing keys);
+a session has to prove, as on every page of the console, that the request comes from our own page.
+"""
 
 from typing import Any
 
@@ -11,13 +15,15 @@ from outreach.governance.api_keys import resolve_key
 from outreach.labels.cache import SetCache
 from outreach.ledger.gateways import Fleet
 from outreach.runtime import Runtime
+from outreach.web.api.limits import CallLimit
+from outreach.web.console import access as console
 from outreach.web.permissions import Routes
 from outreach.web.uploads import Uploads
 
 PREFIX = "/api/v1"
 _LONGEST_KEY = 80
 _BEARER = HTTPBearer(
-    scheme_name="接口密钥", description="设置 › 接口密钥 中签发，形如 `ok_…`，只显示一次。", auto_error=False
+    scheme_name="api_key", description="设置 › 接口密钥 中签发，形如 `ok_…`，只显示一次。", auto_error=False
 )
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     401: {"description": "没有密钥，或密钥无效、已吊销、已过期"},
@@ -40,8 +46,18 @@ def api_routes(path: str, tag: str) -> Routes:
 
 
 async def authenticate(request: Request) -> Actor:
-    """The guard of every API route. Raises NotAuthenticated."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    """The guard of every API route. Raises NotAuthenticated, NotAllowed, TooMany."""
+    actor = await _authenticate(request)
+    limit: CallLimit = request.app.state.api_limit
+    limit.take(actor.name)
+    return actor
+
+
+async def _authenticate(request: Request) -> Actor:
+    given = request.headers.get("authorization")
+    if given is None and console.cookie_name(request) in request.cookies:
+        return await console.authenticate(request)
+    scheme, _, key = (given or "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
         raise NotAuthenticated("请在请求头 Authorization 中带上接口密钥：Bearer ok_…")

@@ -2,9 +2,35 @@
 
 from fastapi import APIRouter
 
-from outreach.web.api import events
+from outreach.web.api import (
+    campaigns,
+    events,
+    gateways,
+    imports,
+    keys,
+    labels,
+    reports,
+    rounds,
+    segments,
+    taxpayers,
+    templates,
+    unknowns,
+)
 
-_RESOURCES = (events,)
+_RESOURCES = (
+    events,
+    taxpayers,
+    labels,
+    segments,
+    templates,
+    campaigns,
+    rounds,
+    unknowns,
+    reports,
+    imports,
+    gateways,
+    keys,
+)
 
 
 def api_routers() -> list[APIRouter]:

@@ -5,9 +5,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from campaigns.campaigns import approve_campaign
-from outreach.errors import NotAllowed
-from outreach.governance.audit import append_audit
+from outreach.web import actions
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
 from outreach.web.console.render import fragment, page
@@ -60,11 +58,7 @@ async def approve(request: Request, campaign_id: int) -> Response:
     actor, rt = actor_of(request), runtime_of(request)
     async with rt.db.begin() as conn:
         campaign = await find_campaign(conn, actor, campaign_id)
-    if not campaign["is_own"]:
-        raise NotAllowed("这个活动由上级机构管理，不能在这里审批。")
-    await approve_campaign(rt, campaign_id, actor.name)
-    async with rt.db.begin() as conn:
-        await append_audit(conn, actor, "campaign.approve", f"campaign:{campaign_id}")
+    await actions.approve(rt, actor, campaign)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 

@@ -100,7 +100,7 @@ async def _page(request: Request, ticket: str, errors: dict[str, str]) -> HTMLRe
     )  # fmt: skip
 
 
-async def _list(request: Request, ticket: str) -> dict[str, object]:
+async def _list(request: Request, ticket: str) -> dict[str, Any]:
     async with runtime_of(request).db.begin() as conn:
         found = await list_imports(conn, actor_of(request))
     failure = uploads_of(request).failures.get(ticket, "")

@@ -52,7 +52,7 @@ async def show(
         )
         names = await _names(request, conn, found.rows)
     base = here + (f"&step={step}" if step is not None else "")
-    context = {
+    context: dict[str, Any] = {
         "found": found,
         "back": back,
         "base": base,

@@ -5,7 +5,7 @@ from typing import Any
 
 import xlsxwriter
 
-from outreach.analytics.report import CampaignReport, RoundReport
+from outreach.analytics.report import CampaignReport, OrgReport, RoundReport
 from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES
 from outreach.web.console.pieces import STATE_ORDER
@@ -59,12 +59,14 @@ def _message_rows(report: CampaignReport) -> list[Row]:
 
 def _org_rows(report: CampaignReport) -> list[Row]:
     head: Row = ["机构", "合计", *(NAMES[state] for state in STATE_ORDER)]
+    return [head, *(_org_row(org) for org in report.orgs)]
+
+
+def _org_row(org: OrgReport) -> Row:
     return [
-        head,
-        *(
-            [org.name, sum(org.messages.values()), *(org.messages.get(state, 0) for state in STATE_ORDER)]
-            for org in report.orgs
-        ),
+        org.name,
+        sum(org.messages.values()),
+        *(org.messages.get(state, 0) for state in STATE_ORDER),
     ]
 
 

@@ -1,17 +1,14 @@
 """One round: balance bars, ladder, why it is not moving, and the buttons that stop it and let it go on."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from campaigns.rounds import cancel_round, pause_round, resume_round
-from outreach.errors import InvalidInput, NotAllowed, NotFound
-from outreach.governance.audit import append_audit
+from outreach.errors import InvalidInput, NotFound
 from outreach.ledger.states import State
-from outreach.runtime import Runtime
+from outreach.web.actions import control_round
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.console.show_rounds import RoundShow, audience_balance, show_round
@@ -34,7 +31,6 @@ class Control:
 
     verb: str
     states: tuple[str, ...]
-    run: Callable[[Runtime, int, str], Awaitable[None]]
     style: str
     icon: str
     consequence: str
@@ -43,15 +39,15 @@ class Control:
 
 CONTROLS = (
     Control(
-        "pause", ("running",), pause_round, "", "pause",
+        "pause", ("running",), "", "pause",
         "两秒内停止发出新消息；已经发出的不受影响，之后可以原地继续，不会重复。",
     ),
     Control(
-        "resume", ("paused",), resume_round, "button--primary", "play",
+        "resume", ("paused",), "button--primary", "play",
         "从停下的地方继续；已经收到的人不会再收到第二条。",
     ),
     Control(
-        "cancel", ("scheduled", "running", "paused"), cancel_round, "button--danger", "stop",
+        "cancel", ("scheduled", "running", "paused"), "button--danger", "stop",
         "没有发出的消息全部放弃，不能恢复；已经发出的不受影响。", dangerous=True,
     ),
 )  # fmt: skip
@@ -91,18 +87,11 @@ async def control(request: Request, round_id: int, verb: str) -> Response:
         raise NotFound("没有这个操作。")
     context = await _context(request, round_id)
     shown: RoundShow = context["shown"]
-    if not shown.row["is_own"]:
-        raise NotAllowed("这个轮次由上级机构管理，只能查看。")
     try:
         check_typed(shown, wanted, str((await request.form()).get("typed", "")))
     except InvalidInput as error:
         return await _page(request, round_id, error=error, verb=verb)
-    actor, rt = actor_of(request), runtime_of(request)
-    await wanted.run(rt, round_id, actor.name)
-    async with rt.db.begin() as conn:
-        await append_audit(
-            conn, actor, f"round.{verb}", f"round:{round_id}", {"households": shown.households}
-        )
+    await control_round(runtime_of(request), actor_of(request), context["round"], verb)
     return RedirectResponse(f"/console/rounds/{round_id}", 303)
 
 

@@ -5,18 +5,17 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from outreach.errors import InvalidInput, NotAllowed, OutreachError
-from outreach.governance.audit import append_audit
+from outreach.errors import InvalidInput, OutreachError
 from outreach.governance.vault import open_vault
 from outreach.labels.catalogue import list_catalogue
-from outreach.labels.evaluate import check_text
 from outreach.labels.explain import explain
 from outreach.registry.search import find_taxpayer
+from outreach.web.actions import keep_segment
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.permissions import actor_of
 from outreach.web.reads.figures import scope_members
-from outreach.web.reads.segments import find_segment, list_segments, matching, save_segment
+from outreach.web.reads.segments import find_segment, list_segments, matching
 from outreach.web.reads.taxpayers import taxpayers_by_id
 
 routes = console_routes()
@@ -101,17 +100,9 @@ async def why(request: Request) -> HTMLResponse:
 async def save(request: Request) -> Response:
     """Keep an expression under a name; a name of the own unit is replaced."""
     form = await request.form()
-    name, expression = str(form.get("name", "")).strip(), str(form.get("expression", ""))
-    rt, actor = runtime_of(request), actor_of(request)
+    name, expression = str(form.get("name", "")), str(form.get("expression", ""))
     try:
-        if not 1 <= len(name) <= 60:
-            raise InvalidInput("请给人群起一个 1 到 60 个字的名称。", field="name")
-        async with rt.db.begin() as conn:
-            await check_text(conn, expression, actor.org_id)
-            segment_id = await save_segment(conn, actor, name, expression)
-            await append_audit(conn, actor, "segment.save", f"segment:{segment_id}", {"name": name})
-    except NotAllowed:
-        raise
+        segment_id = await keep_segment(runtime_of(request), actor_of(request), name, expression)
     except InvalidInput as error:
         return await _again(request, name, expression, error)
     return RedirectResponse(f"/console/segments/{segment_id}", 303)

@@ -110,7 +110,13 @@ async def _list_page(
         rows = await taxpayers_by_id(conn, open_vault(rt.settings), actor, ids)
     last = ids[-1] if ids and ids[-1] < members.max() else None
     found = Page(rows, encode_cursor(last) if last is not None else None)
-    context = {"found": found, "total": len(members), "sentence": sentence, "back": back, "more": here}
+    context: dict[str, Any] = {
+        "found": found,
+        "total": len(members),
+        "sentence": sentence,
+        "back": back,
+        "more": here,
+    }
     if cursor and request.headers.get("hx-request"):
         return fragment(request, "taxpayer_rows.html", **context)
     return page(request, "households.html", place="campaigns", title=title, **context)

@@ -6,9 +6,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from campaigns.templates import save_template
 from outreach.errors import InvalidInput, NotAllowed
-from outreach.governance.audit import append_audit
+from outreach.web.actions import keep_template
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.console.template_form import EMPTY, LABELS, content_of, field_of, form_of
@@ -28,7 +27,7 @@ async def show_list(request: Request, q: str = "", channel: str = "", cursor: st
     async with runtime_of(request).db.begin() as conn:
         found = await list_templates(conn, actor, search=q.strip(), channel=channel, cursor=cursor)
         channels = await count_channels(conn, actor)
-    context = {"found": found, "q": q, "channel": channel, "channels": channels}
+    context: dict[str, Any] = {"found": found, "q": q, "channel": channel, "channels": channels}
     return page(request, "templates.html", place="templates", title="模板", **context)
 
 
@@ -101,26 +100,13 @@ async def change(request: Request, template_id: int) -> Response:
 
 
 async def _save(request: Request, draft: dict[str, Any], content: Mapping[str, Any]) -> Response:
-    rt, actor = runtime_of(request), actor_of(request)
     errors = _head_faults(draft) | faults(draft["channel"], content)
     if not errors:
         try:
-            saved = await save_template(
-                rt,
-                actor.name,
-                code=draft["code"],
-                name=draft["name"],
-                channel=draft["channel"],
-                content=content,
-                org_id=draft["org_id"],
-                language=draft["language"],
-            )
+            saved = await keep_template(runtime_of(request), actor_of(request), draft, content)
         except InvalidInput as error:
             errors = {field_of(draft["channel"], content, error): error.message}
         else:
-            async with rt.db.begin() as conn:
-                detail = {"version": saved.version}
-                await append_audit(conn, actor, "template.save", f"template:{saved.template_id}", detail)
             return RedirectResponse(f"/console/templates/{saved.template_id}", 303)
     return await _editor(request, draft, content, draft["name"] or "新建模板", errors=errors)
 

@@ -35,10 +35,15 @@ _INBOUND = {
 EVENTS = {
     "filed": "完成申报",
     "paid": "完成缴款",
-    "refund_requested": "提交退税申请",
-    "refunded": "退税到账",
+    "refund_submitted": "提交退税申请",
+    "refund_failed": "退税未成功",
+    "review_rejected": "审核不通过",
+    "refund_done": "退税办结",
+    "disputed": "提出异议",
+    "dispute_closed": "异议处理完毕",
     "page_stay": "停留在办理页面",
-    "registered": "办理登记",
+    "first_invoice": "首次开票",
+    "credit_changed": "信用等级变化",
 }
 
 
@@ -84,7 +89,7 @@ def by_day(moments: Iterable[Moment]) -> list[tuple[datetime, list[Moment]]]:
 
 async def _rows(conn: Connection, query: str, taxpayer_id: int) -> list[dict[str, Any]]:
     params = {"id": taxpayer_id, "limit": _MOST}
-    return await (await conn.execute(query, params)).fetchall()  # type: ignore[call-overload,no-any-return]
+    return await (await conn.execute(query, params)).fetchall()
 
 
 def _messages(rows: Iterable[dict[str, Any]]) -> Iterator[Moment]:

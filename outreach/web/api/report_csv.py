@@ -1,0 +1,45 @@
+"""The report as CSV: one figure a line, so that a program can sum it up again."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from outreach.analytics.report import CampaignReport, RoundReport
+from outreach.imports.report import formula_safe
+from outreach.ledger.reasons import REASONS
+from outreach.ledger.states import NAMES
+
+Line = tuple[str, str, str, str, int, str]
+_HEAD = ("活动", "轮次", "渠道或机构", "项目", "数量", "单位")
+
+
+def report_csv(report: CampaignReport) -> bytes:
+    """UTF-8 with a byte order mark, so that Excel opens it; what Excel would compute gets an apostrophe."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(_HEAD)
+    for line in _lines(report):
+        writer.writerow([formula_safe(str(cell)) for cell in line])
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _lines(report: CampaignReport) -> Iterator[Line]:
+    for part in report.rounds:
+        yield from _households(report.name, part)
+        for step in part.steps:
+            for state, n in step.messages.items():
+                yield report.name, _title(part), step.channel, NAMES[state], n, "条"
+    for org in report.orgs:
+        for state, n in org.messages.items():
+            yield report.name, "", org.name, NAMES[state], n, "条"
+
+
+def _households(name: str, part: RoundReport) -> Iterator[Line]:
+    exclusions = [(f"剔除·{REASONS.get(reason, reason)}", n) for reason, n in part.exclusions.items()]
+    figures = [("受众", part.audience), *exclusions, ("列入发送", part.planned)]
+    for item, n in [*figures, ("送达", part.reached), ("已办", part.acted)]:
+        yield name, _title(part), "", item, n, "户"
+
+
+def _title(part: RoundReport) -> str:
+    return f"第 {part.ordinal} 轮 {part.name}"

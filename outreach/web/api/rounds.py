@@ -1,0 +1,189 @@
+"""Rounds: how they stand, why they do not move, and the brake; their messages by state."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request
+
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.governance.actor import Actor
+from outreach.ledger.states import NAMES, State
+from outreach.web.actions import control_round
+from outreach.web.api.access import api_routes, cache_of, runtime_of
+from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId
+from outreach.web.permissions import actor_of
+from outreach.web.reads.campaigns import find_round, steps_of
+from outreach.web.reads.figures import message_counts, round_figures, summed
+from outreach.web.reads.health import health_of, stalls
+from outreach.web.reads.messages import list_messages
+
+_SQL = load_queries(__file__)
+routes = api_routes("/rounds", "轮次与消息")
+STATES = {state.name.lower(): state for state in State}
+StateName = Literal[
+    "planned", "unknown", "accepted", "delivered", "failed", "read", "withheld", "expired", "cancelled"
+]
+
+
+class StepFigures(Model):
+    """Messages of one rung by state."""
+
+    step: int
+    channel: str
+    messages: dict[StateName, int]
+
+
+class RoundShown(Model):
+    """A round within the scope. In households, null before the start: `audience = planned + Σ exclusions`.
+    `stalls`: why it does not move, as sentences; empty when nothing holds it up."""
+
+    id: int
+    campaign_id: int
+    campaign_name: str
+    ordinal: int
+    name: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    is_own: bool
+    audience: int | None
+    planned: int | None
+    exclusions: dict[str, int]
+    messages: dict[StateName, int]
+    steps: list[StepFigures]
+    stalls: list[str]
+
+
+class MessageRow(Model):
+    """A message. `taxpayer_ids` are the households of the scope that it names, `others` how many more.
+    `state_name` is the state in Chinese, `code` the provider's last word, `parts` what is billed."""
+
+    id: int
+    step: int
+    channel: str
+    state: StateName
+    state_name: str
+    parts: int | None
+    tries: int
+    code: str | None
+    at: datetime
+    not_before: datetime | None
+    org_name: str
+    gateway: str
+    taxpayer_ids: list[int]
+    others: int
+
+
+@routes.get("/{round_id}", permission="campaign.read", summary="轮次的状态和数字")
+async def show(request: Request, round_id: PathId) -> RoundShown:
+    """户数：受众 = 列入发送 + 各项剔除；消息按状态计数。都只含数据范围内的部分。"""
+    return await _show(request, round_id)
+
+
+@routes.post("/{round_id}/pause", permission="round.control", summary="暂停轮次")
+async def pause(request: Request, round_id: PathId) -> RoundShown:
+    """两秒内停止发出新消息；已经发出的不受影响，之后可以原地继续。"""
+    return await _control(request, round_id, "pause")
+
+
+@routes.post("/{round_id}/resume", permission="round.control", summary="继续轮次")
+async def resume(request: Request, round_id: PathId) -> RoundShown:
+    """从停下的地方继续；已经收到的人不会再收到第二条。"""
+    return await _control(request, round_id, "resume")
+
+
+@routes.post("/{round_id}/cancel", permission="round.control", summary="取消轮次")
+async def cancel(request: Request, round_id: PathId) -> RoundShown:
+    """没有发出的消息全部放弃，不能恢复；已经发出的不受影响。"""
+    return await _control(request, round_id, "cancel")
+
+
+@routes.get("/{round_id}/messages", permission="message.read", summary="轮次的消息明细")
+async def show_messages(
+    request: Request,
+    round_id: PathId,
+    state: Annotated[StateName | None, Query(description="只看一种状态")] = None,
+    step: Annotated[int | None, Query(ge=0, le=5, description="只看一级")] = None,
+    cursor: Cursor = "",
+    limit: Limit = FIRST,
+) -> Listing[MessageRow]:
+    """按消息编号排序，不含号码和正文。"""
+    actor = actor_of(request)
+    wanted = STATES[state] if state else None
+    async with runtime_of(request).db.begin() as conn:
+        await find_round(conn, actor, round_id)
+        found = await list_messages(
+            conn, actor, round_id=round_id, step=step, state=wanted, cursor=cursor, limit=limit
+        )
+        inside = await _inside(conn, actor, (number for row in found.rows for number in row["taxpayer_ids"]))
+    return Listing[MessageRow](rows=[_message(row, inside) for row in found.rows], next=found.next)
+
+
+async def _control(request: Request, round_id: int, verb: str) -> RoundShown:
+    rt, actor = runtime_of(request), actor_of(request)
+    async with rt.db.begin() as conn:
+        row = await find_round(conn, actor, round_id)
+    await control_round(rt, actor, row, verb)
+    return await _show(request, round_id)
+
+
+async def _show(request: Request, round_id: int) -> RoundShown:
+    actor = actor_of(request)
+    async with runtime_of(request).db.begin() as conn:
+        row = await find_round(conn, actor, round_id)
+        steps = await steps_of(conn, [round_id])
+        figures = (await round_figures(conn, cache_of(request), actor, [round_id])).get(round_id)
+        counts = await message_counts(conn, actor, [round_id])
+        health = await health_of(conn)
+    sums = summed(counts, [round_id])
+    why = stalls(
+        row,
+        [step["channel"] for step in steps],
+        health,
+        sums.get(State.PLANNED, 0),
+        sums.get(State.UNKNOWN, 0),
+    )
+    told = {
+        **row,
+        "audience": figures.audience if figures else None,
+        "planned": figures.planned if figures else None,
+        "exclusions": dict(figures.exclusions) if figures else {},
+        "messages": _named(sums),
+        "steps": [
+            {
+                "step": step["step"],
+                "channel": step["channel"],
+                "messages": _named(counts.get((round_id, step["step"]), {})),
+            }
+            for step in steps
+        ],
+        "stalls": why,
+    }
+    return RoundShown.model_validate(told, extra="ignore")
+
+
+async def _inside(conn: Connection, actor: Actor, ids: Iterable[int]) -> set[int]:
+    # One message may name households of several units: those outside the scope are only counted.
+    params = {"ids": list(set(ids)), "path": actor.org_path}
+    return {row["id"] for row in await (await conn.execute(_SQL["inside"], params)).fetchall()}
+
+
+def _message(row: dict[str, Any], inside: set[int]) -> MessageRow:
+    shown = [number for number in row["taxpayer_ids"] if number in inside]
+    state = State(row["state"])
+    told = {
+        **row,
+        "state": state.name.lower(),
+        "state_name": NAMES[state],
+        "taxpayer_ids": shown,
+        "others": len(row["taxpayer_ids"]) - len(shown),
+    }
+    return MessageRow.model_validate(told, extra="ignore")
+
+
+def _named(counts: dict[int, int]) -> dict[str, int]:
+    return {State(state).name.lower(): n for state, n in sorted(counts.items())}

@@ -1,0 +1,148 @@
+"""Yearly bills, links and PDFs: how fast they are made (design.md section 12).
+
+Every household has two years of quarterly taxes and six benefits a year; records come in by COPY with their
+amounts, as `load_records` stores them. The ceiling of the bills is the same contents written by COPY without
+computing or sealing anything.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from outreach.db.copy import copy_rows
+from outreach.governance.vault import open_vault
+from outreach.registry.people import TAX_NO_PURPOSE
+from outreach.runtime import Runtime
+from outreach.statements.benefits import compute_line
+from outreach.statements.bill import issue_yearly_bills
+from outreach.statements.documents import read_documents
+from outreach.statements.links import LinkRequest, issue_links
+from outreach.statements.pdf import render_pdf
+from tests.bench.rows import Row, cost, rate
+
+_TAXPAYER = (
+    ("id", "int4"),
+    ("kind", "text"),
+    ("name", "text"),
+    ("tax_no_enc", "bytea"),
+    ("tax_no_bidx", "bytea"),
+    ("org_id", "int4"),
+    ("digest", "bytea"),
+)
+_TAX = (
+    ("taxpayer_id", "int4"),
+    ("month", "int4"),
+    ("tax_type", "text"),
+    ("declared", "numeric"),
+    ("paid", "numeric"),
+)
+_BENEFIT = (
+    ("taxpayer_id", "int4"),
+    ("month", "int4"),
+    ("benefit_code", "text"),
+    ("inputs", "jsonb"),
+    ("amount", "numeric"),
+)
+
+
+async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
+    """Measure in an empty migrated database."""
+    households = 4_000 if quick else 40_000
+    await _fill(rt, households)
+    began = time.perf_counter()
+    issued = await issue_yearly_bills(rt, 2025, scope_org_id=1)
+    bills = issued.documents / (time.perf_counter() - began)
+    return [
+        await _bill_row(rt, bills),
+        await _link_row(rt),
+        await _pdf_row(rt),
+    ]
+
+
+async def _bill_row(rt: Runtime, bills: float) -> Row:
+    ceiling = await _copy_rate(rt)
+    return rate("yearly bills issued", bills, unit="bills/s", budget=1_000_000 / 60, ceiling=ceiling)
+
+
+async def _link_row(rt: Runtime) -> Row:
+    vault, now = open_vault(rt.settings), await rt.now()
+    requests = [LinkRequest([n], 1, n, now + timedelta(days=60), n) for n in range(1_000)]
+    times = []
+    for _ in range(10):
+        async with rt.db.begin() as conn:
+            began = time.perf_counter()
+            await issue_links(conn, vault, requests)
+            times.append((time.perf_counter() - began) * 1_000)
+    return cost("1,000 links", statistics.median(times), unit="ms")
+
+
+async def _pdf_row(rt: Runtime) -> Row:
+    documents = await read_documents(rt, list(range(1, 51)))
+    render_pdf(documents[0].content, documents[0].digest, "https://t.example.gov.cn")
+    began = time.perf_counter()
+    for document in documents:
+        render_pdf(document.content, document.digest, "https://t.example.gov.cn")
+    made = len(documents) / (time.perf_counter() - began)
+    return rate("PDFs on one core", made, unit="PDF/s", budget=100)
+
+
+async def _copy_rate(rt: Runtime) -> float:
+    rows = await rt.db.fetch("select id, content_enc from statement order by id limit 20000")
+    async with rt.db.begin() as conn:
+        await conn.execute("create temp table ceiling (id int8, content_enc bytea)")
+        began = time.perf_counter()
+        columns = (("id", "int8"), ("content_enc", "bytea"))
+        count = await copy_rows(conn, "ceiling", columns, ((row["id"], row["content_enc"]) for row in rows))
+        return count / (time.perf_counter() - began)
+
+
+async def _fill(rt: Runtime, households: int) -> None:
+    vault = open_vault(rt.settings)
+    ids = range(1, households + 1)
+    numbers = [f"91150100{number:010d}" for number in ids]
+    async with rt.db.begin() as conn:
+        await conn.execute("insert into org_unit values (1, null, 1, '150000', '示例省税务局', '1.')")
+        sealed = vault.encrypt_many("taxpayer", "tax_no_enc", ids, numbers)
+        indexes = vault.blind_indexes(TAX_NO_PURPOSE, numbers)
+        rows = zip(ids, sealed, indexes, strict=True)
+        await copy_rows(
+            conn,
+            "taxpayer",
+            _TAXPAYER,
+            ((n, "enterprise", f"示例{n}公司", enc, idx, 1, b"") for n, enc, idx in rows),
+        )
+        await copy_rows(conn, "tax_record", _TAX, _taxes(ids))
+        await copy_rows(conn, "benefit_record", _BENEFIT, _benefits(ids))
+    await rt.db.execute("analyze taxpayer, tax_record, benefit_record")
+
+
+def _taxes(ids: range) -> Iterator[tuple[Any, ...]]:
+    for number in ids:
+        for month in _quarters():
+            amount = Decimal(number % 900_000 + month) / 100
+            yield number, month, "增值税", amount, amount
+            yield number, month, "城市维护建设税", amount / 10, amount / 10
+
+
+def _benefits(ids: range) -> Iterator[tuple[Any, ...]]:
+    for number in ids:
+        for month in _quarters():
+            yield _benefit(
+                number, month, "VAT_SS_EXEMPT_2023", {"sales": str(number % 290_000), "period": "季"}
+            )
+        for year in (2024, 2025):
+            yield _benefit(number, year * 100 + 12, "SIX_TAX_HALF", {"due": str(number % 9_000 + year)})
+            yield _benefit(number, year * 100 + 12, "CIT_SLP_2023", {"income": str(number * 7 % 2_900_000)})
+
+
+def _benefit(number: int, month: int, code: str, inputs: dict[str, str]) -> tuple[Any, ...]:
+    return number, month, code, Jsonb(inputs), compute_line(code, month, inputs).amount
+
+
+def _quarters() -> list[int]:
+    return [year * 100 + month for year in (2024, 2025) for month in (3, 6, 9, 12)]

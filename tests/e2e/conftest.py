@@ -1,0 +1,109 @@
+"""The console in real Chromium: a seeded province, the web process on a free port, one browser."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, async_playwright
+from pydantic import SecretStr
+
+from outreach.config import Settings
+from outreach.runtime import Runtime, close_runtime, open_runtime
+from outreach.web.app import close_app, create_app
+from tests.conftest import TestServers, dsn_for
+from tests.e2e.seed import PASSWORD, Seeded, seed
+
+CHROMIUM = Path("/usr/bin/chromium")
+_PEOPLE = 22_000
+_WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (e) => window.violations.push(e.violatedDirective));
+"""
+
+
+@dataclass(frozen=True)
+class Console:
+    """A running console with its data and a browser."""
+
+    rt: Runtime
+    base: str
+    ids: Seeded
+    browser: Browser
+
+    @asynccontextmanager
+    async def visit(self, login: str | None = "planner", **options: Any) -> AsyncIterator[Page]:
+        """A fresh browser session, logged in; what the browser complains of fails the test at the end."""
+        context = await self.browser.new_context(base_url=self.base, locale="zh-CN", **options)
+        await context.add_init_script(_WATCH)
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        try:
+            if login:
+                await log_in(page, login)
+            yield page
+            assert [line for line in complaints if "status of 4" not in line] == []
+        finally:
+            await context.close()
+
+
+async def log_in(page: Page, login: str, password: str = PASSWORD) -> None:
+    """Through the form, as people do."""
+    await page.goto("/console/login")
+    await page.fill("#login", login)
+    await page.fill("#password", password)
+    await page.click("button[type=submit]")
+    await page.wait_for_url("**/console/")
+
+
+@pytest.fixture(scope="module")
+async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
+    """Everything that runs, on a database of its own."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    with psycopg.connect(servers.dsn, autocommit=True) as connection:
+        connection.execute(f"create database console_look template {servers.template}")
+    settings = Settings(
+        database_url=dsn_for(servers.dsn, "console_look"),
+        redis_url=servers.redis_url,
+        var=tmp_path_factory.mktemp("console"),
+        master_key=SecretStr("5f" * 32),
+        secure_cookies=False,
+        signature="国家税务总局北河市税务局",
+    )
+    rt = await open_runtime(settings, name="e2e")
+    try:
+        ids = await seed(rt, people=_PEOPLE)
+        async with _serving(rt) as base, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            )
+            yield Console(rt, base, ids, browser)
+            await browser.close()
+    finally:
+        await close_runtime(rt)
+        with psycopg.connect(servers.dsn, autocommit=True) as connection:
+            connection.execute("drop database console_look with (force)")
+
+
+@asynccontextmanager
+async def _serving(rt: Runtime) -> AsyncIterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    app = create_app(rt)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        await close_app(app)

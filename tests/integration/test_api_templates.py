@@ -1,0 +1,92 @@
+"""Templates over the API: every version checked, previewed with what it will cost."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api_town import Town
+from tests.town import CITY, CONTENT, COUNTY
+
+
+def draft(channel: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    shown = {key: value for key, value in (content or CONTENT[channel]).items() if value != ""}
+    return {"code": "t-1", "name": "提醒", "message": {"channel": channel, "content": shown}}
+
+
+@pytest.mark.parametrize("channel", ["sms", "rcs", "wechat", "email"])
+async def test_every_channel_is_saved_as_it_was_given(town: Town, channel: str) -> None:
+    body = draft(channel)
+    made = await town.post("/templates", body, unit=CITY)
+    assert made.status_code == 201, made.text
+    shown = (await town.get(f"/templates/{made.json()['id']}", unit=CITY)).json()
+    assert (shown["channel"], shown["version"], shown["org_id"]) == (channel, 1, CITY)
+    for part, value in body["message"]["content"].items():
+        if part not in ("actions", "chips"):
+            assert shown["content"][part] == value
+
+
+async def test_a_change_is_a_new_version_and_the_same_is_not(town: Town) -> None:
+    first = (await town.post("/templates", draft("sms"))).json()
+    assert (await town.post("/templates", draft("sms"))).json()["version"] == 1
+    changed = (await town.post("/templates", draft("sms", {"text": "请尽快办理。"}))).json()
+    assert (changed["id"], changed["version"]) == (first["id"], 2)
+    assert [row["version"] for row in changed["versions"]] == [2, 1]
+    old = (await town.get(f"/templates/{first['id']}?version=1")).json()
+    assert old["content"] == first["content"]
+
+
+async def test_all_faults_are_told_at_once(town: Town) -> None:
+    content = {"subject": "{{ 1 + 1 }}", "html": "<p>{{ name }}</p>", "text": "{% for x in y %}"}
+    answer = await town.post("/templates", draft("email", content))
+    assert answer.status_code == 422
+    fields = [fault["field"] for fault in answer.json()["details"]["faults"]]
+    assert fields == ["message.content.subject", "message.content.text"]
+
+
+async def test_a_variable_that_nobody_fills_is_refused(town: Town) -> None:
+    answer = await town.post("/templates", draft("sms", {"text": "{{ shoe_size }}"}))
+    assert (answer.status_code, answer.json()["code"]) != (201, "")
+    assert "shoe_size" in answer.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"channel": "fax", "content": {"text": "x"}},
+        {"channel": "sms", "content": {"text": 5}},
+        {"channel": "sms", "content": {}},
+        {"channel": "sms", "content": {"text": "x", "title": "y"}},
+        {"channel": "rcs", "content": {"text": "x", "title": "y", "body": "z", "actions": "no"}},
+        {"channel": "rcs", "content": {"text": "x", "title": "y", "body": "z", "chips": [{"kind": "run"}]}},
+        {"channel": "wechat", "content": {"fields": {"__class__": "x"}}},
+        {"channel": "wechat", "content": {"fields": {}}},
+        {"channel": "sms", "content": {"text": "a\u0000b"}},
+        {"channel": "sms", "content": {"text": "{{ ''.__class__ }}"}},
+        {"channel": "sms", "content": {"text": "{{ 'x' * 999999999 }}"}},
+        None,
+    ],
+)
+async def test_hostile_contents_are_refused(town: Town, message: Any) -> None:
+    for path, head in (("/templates", {"code": "t-1", "name": "x"}), ("/templates/preview", {})):
+        answer = await town.post(path, {**head, "message": message})
+        assert answer.status_code == 422, answer.text
+    assert len((await town.get("/templates?q=t-1")).json()["rows"]) == 0
+
+
+async def test_a_preview_says_what_is_billed(town: Town) -> None:
+    text = "办" * 80
+    shown = (
+        await town.post("/templates/preview", {"message": {"channel": "sms", "content": {"text": text}}})
+    ).json()
+    assert (shown["rendered"], shown["variables"], shown["parts"]) == ({"text": text}, [], 2)
+    letter = (await town.post("/templates/preview", {"message": draft("email")["message"]})).json()
+    assert letter["parts"] is None
+    assert "{{" not in letter["rendered"]["html"]
+
+
+async def test_templates_of_the_units_above_may_be_used_but_not_changed(town: Town) -> None:
+    rows = (await town.get("/templates?channel=sms", unit=COUNTY)).json()["rows"]
+    assert [(row["code"], row["is_own"]) for row in rows] == [("remind", False)]
+    own = await town.post("/templates", {**draft("sms"), "code": "remind"}, unit=COUNTY)
+    assert (own.json()["org_id"], own.json()["version"]) == (COUNTY, 1)
+    assert own.json()["id"] != rows[0]["id"]
