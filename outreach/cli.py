@@ -138,7 +138,8 @@ def demo(
     settings = load_settings()
     configure_logs("ERROR", as_json=False)
     try:
-        agrees = play(settings, DemoOptions(taxpayers, seed, exit, json, workers), console)
+        with _interruptible():
+            agrees = play(settings, DemoOptions(taxpayers, seed, exit, json, workers), console)
     except OutreachError as error:
         console.print(f"[red]{error.message}[/red]（{error.code}）", highlight=False)
         raise typer.Exit(1) from None

@@ -4,14 +4,13 @@ Each runs as a child; one that dies is started again after a pause that grows. T
 settings, or ours under `var/`.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from outreach.config import Settings
 from outreach.embedded import Servers, start_servers
@@ -90,7 +89,13 @@ class Stack:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
+
+
+def _end_with_parent() -> None:
+    # prctl(PR_SET_PDEATHSIG): a child of a killed parent gets SIGTERM and settles what it holds.
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -120,8 +125,3 @@ def start_services(stack: Stack, *, workers: int = 1) -> None:
     for number in range(workers):
         stack.start(f"worker-{number + 1}", "worker")
     stack.start("scheduler", "scheduler")
-
-
-def tail(path: Path, lines: int = 20) -> Sequence[str]:
-    """The end of a child's log, to show when it does not come up."""
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:] if path.exists() else []

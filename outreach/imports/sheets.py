@@ -22,7 +22,20 @@ MOST_UNPACKED = 1 << 30
 _BOMB_SIZE, _BOMB_RATIO = 64 << 20, 200
 _LARGEST_XLS = 256 << 20
 
-SUFFIXES = frozenset({".xlsx", ".xlsm", ".xls"})
+_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""A zip archive (.xlsx) and an OLE container (.xls); other systems call plain text `.xls` too."""
+_WEB_PAGES = (b"<html", b"<!doc", b"<table", b"<?xml", b"<meta")
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the content is an Excel file, whatever its name. Raises InvalidInput for a web page."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if head.lstrip(b"\xef\xbb\xbf\r\n\t ").lower().startswith(_WEB_PAGES):
+        raise InvalidInput(
+            f"“{path.name}”其实是网页格式，请用表格软件打开后另存为xlsx或CSV再导入", field="file"
+        )
+    return head.startswith(_MAGICS)
 
 
 def open_sheet(path: Path, name: str | None = None) -> CalamineSheet:

@@ -47,7 +47,7 @@ def open_source(
         raise InvalidInput(f"文件“{path.name}”不存在或者是空的", field="file")
     mapper = Mapper(fields, explicit)
     sha256, lines = _fingerprint(path)
-    if path.suffix.lower() in sheets.SUFFIXES:
+    if sheets.is_workbook(path):
         return _open_sheet(path, mapper, sha256, sheet)
     return _open_text(path, mapper, sha256, lines, block_bytes)
 

@@ -33,7 +33,7 @@ from outreach.registry.people import (
     TAX_NO_PURPOSE,
     Mentions,
     PersonBatch,
-    name_fault,
+    name_faults,
     no_persons,
     resolve_mentions,
 )
@@ -173,11 +173,13 @@ class _BlockCheck:
         return org_ids
 
     def check_names(self) -> None:
-        for at, name in enumerate(self.table.column("name")):
-            if fault := name_fault(name):
-                self.refuse(at, "name", name, fault)
+        names = self.table.column("name")
+        for at, fault in name_faults(names).items():
+            self.refuse(at, "name", names[at], fault)
 
     def check_duplicates(self, bidx: list[bytes]) -> None:
+        if len(set(bidx)) == len(bidx):
+            return
         known: set[bytes] = set()
         for at, key in enumerate(bidx):
             if self.refused[at]:
@@ -209,7 +211,10 @@ class _BlockCheck:
     def digests(self, out: TaxpayerRows) -> list[bytes]:
         digest = self.vault.keyed_hash("taxpayer").digest
         rows = zip(out.kinds, out.names, out.org_ids, out.industries, out.dates, strict=True)
-        return [digest("\x1f".join(map(str, row)).encode())[:16] for row in rows]
+        return [
+            digest(f"{kind}\x1f{name}\x1f{org_id}\x1f{industry}\x1f{opened}".encode())[:16]
+            for kind, name, org_id, industry, opened in rows
+        ]
 
     def people(self, kept: list[int], kinds: list[int], out: TaxpayerRows) -> None:
         mentions = Mentions()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from outreach.errors import InvalidInput
 from outreach.statements import cit, iit, local_taxes, vat
-from outreach.statements.computed import Computation, Computed, Context
+from outreach.statements.computed import Computation, Context
 from outreach.statements.inputs import Inputs
 from outreach.statements.rules import LISTED, Rule, rule_in_force
 
@@ -38,7 +39,12 @@ class Line:
     @property
     def caveat(self) -> str:
         """What must stand beside the amount."""
-        return f"{DEDUCTION_CAVEAT}；{CAVEAT}" if self.rule.effect == "deduction" else CAVEAT
+        return caveat_of(self.rule)
+
+
+def caveat_of(rule: Rule) -> str:
+    """What must stand beside the amounts of a rule."""
+    return f"{DEDUCTION_CAVEAT}；{CAVEAT}" if rule.effect == "deduction" else CAVEAT
 
 
 def compute_line(code: str, month: int, inputs: Mapping[str, str], *, province: str = "") -> Line:
@@ -47,17 +53,32 @@ def compute_line(code: str, month: int, inputs: Mapping[str, str], *, province: 
     `inputs` are keys of `inputs.BY_KEY` to canonical texts. Raises RuleNotInForce, or InvalidInput naming the
     column that is missing or wrong; for benefits by list also when the list was not checked.
     """
-    rule = rule_in_force(code, month)
-    result = _compute(rule, month, Inputs(inputs), province)
+    return _line(code, month, province, tuple(inputs.items()))
+
+
+@lru_cache(maxsize=20_000)
+def _line(code: str, month: int, province: str, items: tuple[tuple[str, str], ...]) -> Line:
+    """Kept, because many households report the same: two children, one shop's quarter below the threshold."""
+    rule, compute, context = _way(code, month, province)
+    given = Inputs(dict(items))
+    if code in LISTED:
+        _require_listed(rule, given)
+    result = compute(given, context)
     return Line(rule, month, result.amount, result.formula, result.figures)
 
 
-def _compute(rule: Rule, month: int, inputs: Inputs, province: str) -> Computed:
-    if rule.code in LISTED and not (inputs.has("listed") and inputs.yes("listed")):
+@lru_cache(maxsize=4_096)
+def _way(code: str, month: int, province: str) -> tuple[Rule, Computation, Context]:
+    """Found once for the many households that have the same benefit in the same month."""
+    rule = rule_in_force(code, month)
+    return rule, COMPUTATIONS[code], Context(code, month, province)
+
+
+def _require_listed(rule: Rule, inputs: Inputs) -> None:
+    if not (inputs.has("listed") and inputs.yes("listed")):
         raise InvalidInput(
             f"「{rule.name}」以主管部门名单为准，请先核对名单并在「核对名单」列填写「是」。", field="核对名单"
         )
-    return COMPUTATIONS[rule.code](inputs, Context(rule.code, month, province))
 
 
 _HOW_TO = {

@@ -4,11 +4,19 @@ Issuing again is harmless: a household whose facts have not changed keeps its do
 gets a new version that names the old one.
 """
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from psycopg.rows import tuple_row
+from psycopg.types.string import BytesBinaryDumper
 
 from outreach.clock import in_beijing
 from outreach.db.copy import copy_rows
@@ -17,8 +25,9 @@ from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.vault import Vault, open_vault
 from outreach.runtime import Runtime
-from outreach.statements.content import Household, build_bill, canonical, content_hash, lasting
-from outreach.statements.facts import fill_facts, read_households
+from outreach.statements.content import content_hash
+from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
+from outreach.statements.facts import BlockFacts, read_facts
 
 _SQL = load_queries(__file__)
 _BLOCK = 2_000
@@ -62,12 +71,41 @@ class _Run:
     chosen: list[int] | None
     reason: str
     issued_at: datetime
-    entered: Mapping[int, date]
+
+    shown_at: str
+    task: Task
 
     @property
     def periods(self) -> dict[str, int]:
         year = self.year * 100
-        return {"year": self.year, "last_first": year - 99, "first": year + 1, "last": year + 12}
+        return {"year": self.year, "last_first": year - 99, "first": year + 1, "last_month": year + 12}
+
+
+class _Latest(NamedTuple):
+    """The document of a household that counts so far."""
+
+    id: int
+    version: int
+    facts_tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Households with their documents, and which documents they had when their facts were read."""
+
+    page: Mapping[str, Any]
+    ids: list[int]
+    drawn: Sequence[Drawn | None]
+    latest: Mapping[int, _Latest]
+
+
+class _Fresh(NamedTuple):
+    """A document to write."""
+
+    taxpayer_id: int
+    drawn: Drawn
+    facts_tag: bytes
+    old: _Latest | None
 
 
 async def issue_yearly_bills(
@@ -80,27 +118,31 @@ async def issue_yearly_bills(
     reason: str = "",
     deadlines: Mapping[int, date] | None = None,
     progress: Progress | None = None,
+    processes: int = 1,
 ) -> Issued:
     """Issue the bills of a year for the households under an org unit, or for some of them.
 
     `reason` is told to households whose bill is corrected; `deadlines` (yyyymm to date) are filing dates that
     staff have entered for years whose holidays are not published; `progress` is awaited with (done, all)
-    after each block. Every block is a transaction: a run that was broken off is finished by running it again.
+    after each block; `processes` compute documents beside this one, which alone reads and writes (1: a
+    thread, enough below some ten thousand households). Every block is a transaction: a run that was broken
+    off is finished by running it again.
     Raises NotFound for an unknown unit, InvalidInput for a year that has not begun or a rule not in force.
     """
     now = await rt.now()
     if not 2000 <= year <= in_beijing(now).year:
         raise InvalidInput(f"{year} 年不能出具年度账单，请选择已开始的年度。", field="year")
     run = await _start(rt, year, scope_org_id, taxpayer_ids, by, reason, now, deadlines or {})
-    total = (await rt.db.fetch_one(_SQL["count_households"], _filter(run)) or {})["n"]
+    pages = await rt.db.fetch(_SQL["pages"], {**_filter(run), "block": _BLOCK})
+    total = sum(page["n"] for page in pages)
     counts: dict[str, int] = dict.fromkeys(
         ("households", "documents", "corrections", "unchanged", "empty", "benefits"), 0
     )
-    after = -1
-    while (last := await _issue_block(rt, run, after, counts)) is not None:
-        after = last
-        if progress is not None:
-            await progress(counts["households"], total)
+    async with aclosing(_read_ahead(rt, run, [page["last"] for page in pages], max(processes, 1))) as blocks:
+        async for block in blocks:
+            await _write_block(rt, run, block, counts)
+            if progress is not None:
+                await progress(counts["households"], total)
     await rt.db.execute(_SQL["finish_run"], {"run": run.id, **counts})
     return Issued(run.id, **counts)
 
@@ -122,110 +164,124 @@ async def _start(
     row = await rt.db.fetch_one(_SQL["start_run"], params)
     assert row is not None
     ids = None if chosen is None else list(chosen)
-    return _Run(row["id"], year, unit["path"], unit["province"], ids, reason, now, entered)
+    here = in_beijing(now)
+    task = Task(year, here.date(), dict(entered))
+    shown_at = here.isoformat(timespec="minutes")
+    return _Run(row["id"], year, unit["path"], unit["province"], ids, reason, now, shown_at, task)
 
 
 def _filter(run: _Run) -> dict[str, Any]:
     return {"path": run.path + "%", "chosen": run.chosen}
 
 
-async def _issue_block(rt: Runtime, run: _Run, after: int, counts: dict[str, int]) -> int | None:
-    """Issue one block; returns its last id, None when there is none left."""
-    vault = open_vault(rt.settings)
+async def _read_ahead(
+    rt: Runtime, run: _Run, ends: Sequence[int], processes: int
+) -> AsyncGenerator[_Block, None]:
+    """Blocks in order, the next ones read and computed while one is written."""
+    executor = start_executor(processes)
+    under_way: deque[asyncio.Task[_Block]] = deque()
+    try:
+        for after, last in pairwise((-1, *ends)):
+            page = {**_filter(run), "after": after, "last": last}
+            under_way.append(asyncio.create_task(_prepare(rt, run, page, executor)))
+            if len(under_way) > processes + 1:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _prepare(rt: Runtime, run: _Run, page: Mapping[str, Any], executor: Executor) -> _Block:
+    async with rt.db.begin() as conn:
+        await conn.execute(_SQL["snapshot"])
+        facts, latest = await _read(rt, conn, run, page)
+    drawn = await asyncio.get_running_loop().run_in_executor(executor, draw_block, facts, run.task)
+    return _Block(page, [home[0] for home in facts.homes], drawn, latest)
+
+
+async def _read(
+    rt: Runtime, conn: Connection, run: _Run, page: Mapping[str, Any]
+) -> tuple[BlockFacts, dict[int, _Latest]]:
+    facts = await read_facts(conn, _SQL, page, run.periods, open_vault(rt.settings), run.province)
+    return facts, await _latest(conn, run, [home[0] for home in facts.homes])
+
+
+async def _latest(conn: Connection, run: _Run, ids: list[int]) -> dict[int, _Latest]:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_SQL["latest"], {"ids": ids, "year": run.year})
+        return {row[0]: _Latest(*row[1:]) for row in await cursor.fetchall()}
+
+
+async def _write_block(rt: Runtime, run: _Run, block: _Block, counts: dict[str, int]) -> None:
     async with rt.db.begin() as conn:
         await conn.execute(_SQL["lock_households"], {"year": run.year})
-        page = {**_filter(run), "after": after, "block": _BLOCK}
-        rows = await (await conn.execute(_SQL["households"], page)).fetchall()
-        if not rows:
-            return None
-        homes = read_households(rows, vault, run.province)
-        await fill_facts(conn, _SQL, homes, run.periods)
-        documents = [
-            build_bill(home, run.year, in_beijing(run.issued_at).date(), run.entered)
-            if not home.is_empty
-            else None
-            for home in homes.values()
-        ]
-        await _write(conn, vault, run, homes, documents, counts)
-    counts["households"] += len(homes)
-    return max(homes)
+        if await _latest(conn, run, block.ids) != block.latest:
+            # Another issue wrote since our snapshot, perhaps from newer facts: read again behind the lock.
+            facts, latest = await _read(rt, conn, run, block.page)
+            drawn = await asyncio.to_thread(draw_block, facts, run.task)
+            block = _Block(block.page, [home[0] for home in facts.homes], drawn, latest)
+        await _write(conn, open_vault(rt.settings), run, block, counts)
+    counts["households"] += len(block.ids)
 
 
-async def _write(
-    conn: Connection,
-    vault: Vault,
-    run: _Run,
-    homes: Mapping[int, Household],
-    documents: Sequence[dict[str, Any] | None],
-    counts: dict[str, int],
-) -> None:
-    latest = {
-        row["taxpayer_id"]: row
-        for row in await (
-            await conn.execute(_SQL["latest"], {"ids": list(homes), "year": run.year})
-        ).fetchall()
-    }
+async def _write(conn: Connection, vault: Vault, run: _Run, block: _Block, counts: dict[str, int]) -> None:
     tag = vault.keyed_hash("statement.facts").digest
-    fresh: list[tuple[int, dict[str, Any], bytes]] = []
-    for taxpayer_id, document in zip(homes, documents, strict=True):
-        if document is None:
+    fresh: list[_Fresh] = []
+    for taxpayer_id, drawn in zip(block.ids, block.drawn, strict=True):
+        if drawn is None:
             counts["empty"] += 1
             continue
-        facts_tag = tag(lasting(document).encode())
-        if taxpayer_id in latest and latest[taxpayer_id]["facts_tag"] == facts_tag:
+        facts_tag, old = tag(drawn.lasting()), block.latest.get(taxpayer_id)
+        if old is not None and old.facts_tag == facts_tag:
             counts["unchanged"] += 1
             continue
-        fresh.append((taxpayer_id, document, facts_tag))
-        counts["corrections"] += taxpayer_id in latest
-        counts["benefits"] += sum(len(part["lines"]) for part in document["enjoyed"].values())
+        fresh.append(_Fresh(taxpayer_id, drawn, facts_tag, old))
+        counts["corrections"] += old is not None
+        counts["benefits"] += drawn.benefits
     counts["documents"] += len(fresh)
-    await _copy(conn, vault, run, fresh, latest)
+    await _copy(conn, vault, run, fresh)
 
 
-async def _copy(
-    conn: Connection,
-    vault: Vault,
-    run: _Run,
-    fresh: Sequence[tuple[int, dict[str, Any], bytes]],
-    latest: Mapping[int, Mapping[str, Any]],
-) -> None:
+async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fresh]) -> None:
     taken = await (await conn.execute(_SQL["take_ids"], {"n": len(fresh)})).fetchall()
     ids = [row["id"] for row in taken]
     texts = [
-        canonical({**document, "issue": _issue(run, statement_id, latest.get(taxpayer_id))})
-        for statement_id, (taxpayer_id, document, _) in zip(ids, fresh, strict=True)
+        one.drawn.text(_issue(run, statement_id, one.old))
+        for statement_id, one in zip(ids, fresh, strict=True)
     ]
     sealed = vault.encrypt_many("statement", "content_enc", ids, texts)
-    rows = []
-    for statement_id, (taxpayer_id, _, tag), text, envelope in zip(ids, fresh, texts, sealed, strict=True):
-        old = latest.get(taxpayer_id)
-        version = old["version"] + 1 if old else 1
-        rows.append(
-            (
-                statement_id,
-                taxpayer_id,
-                "yearly_bill",
-                run.year,
-                version,
-                old["id"] if old else None,
-                run.id,
-                envelope,
-                content_hash(text),
-                tag,
-                run.issued_at,
-            )
+    rows = (
+        (
+            statement_id,
+            one.taxpayer_id,
+            "yearly_bill",
+            run.year,
+            one.old.version + 1 if one.old else 1,
+            one.old.id if one.old else None,
+            run.id,
+            envelope,
+            content_hash(text),
+            one.facts_tag,
+            run.issued_at,
         )
+        for statement_id, one, text, envelope in zip(ids, fresh, texts, sealed, strict=True)
+    )
+    conn.adapters.register_dumper(bytes, BytesBinaryDumper)
     await copy_rows(conn, "statement", _COLUMNS, rows)
 
 
-def _issue(run: _Run, statement_id: int, old: Mapping[str, Any] | None) -> dict[str, Any]:
+def _issue(run: _Run, statement_id: int, old: _Latest | None) -> dict[str, Any]:
     """The part of a document that is its own: number, version, time, and the random serial of its hash."""
     return {
         "number": document_number(run.year, statement_id),
-        "version": old["version"] + 1 if old else 1,
-        "supersedes": document_number(run.year, old["id"]) if old else None,
+        "version": old.version + 1 if old else 1,
+        "supersedes": document_number(run.year, old.id) if old else None,
         "reason": run.reason if old else "",
-        "at": in_beijing(run.issued_at).isoformat(timespec="minutes"),
+        "at": run.shown_at,
         "serial": secrets.token_hex(16),
     }
 

@@ -32,7 +32,9 @@ Computation = Callable[[Inputs, Context], Computed]
 
 def computed(amount: Decimal, formula: str, **figures: Decimal) -> Computed:
     """A result with everything rounded to the fen."""
-    return Computed(to_fen(amount), formula, {name: to_fen(value) for name, value in figures.items()})
+    for name, value in figures.items():
+        figures[name] = to_fen(value)
+    return Computed(to_fen(amount), formula, figures)
 
 
 def nothing(formula: str, **figures: Decimal) -> Computed:

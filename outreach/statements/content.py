@@ -6,23 +6,24 @@ a line (nothing this year or last) add to the cumulative figure.
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from functools import cache, lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import orjson
 
-from outreach.statements.benefits import CAVEAT, Line, compute_line, how_to_claim
+from outreach.statements.benefits import CAVEAT, Line, caveat_of, compute_line, how_to_claim
 from outreach.statements.due import Due, next_due_dates
 from outreach.statements.money import ZERO
-from outreach.statements.rules import Effect, Rule, RuleNotInForce, catalogue
+from outreach.statements.rules import Effect, RuleNotInForce, catalogue
 
 SCHEMA = 1
 EFFECTS: tuple[Effect, ...] = ("reduction", "refund", "deduction", "timing")
-_MONEY_COLUMNS = ("declared", "paid", "refunded", "late_fee")
+_month_of = attrgetter("month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,11 @@ def build_bill(
     home: Household, year: int, today: date, entered: Mapping[int, date] | None = None
 ) -> dict[str, Any]:
     """The facts of the bill, without serial, version and time. Raises what `compute_line` raises."""
-    claimed = [
-        compute_line(f.code, f.month, f.inputs, province=home.province) for f in home.benefits if f.claimed
-    ]
-    open_ = [
-        compute_line(f.code, f.month, f.inputs, province=home.province)
-        for f in home.benefits
-        if not f.claimed
-    ]
+    claimed: list[Line] = []
+    open_: list[Line] = []
+    for fact in home.benefits:
+        line = compute_line(fact.code, fact.month, fact.inputs, province=home.province)
+        (claimed if fact.claimed else open_).append(line)
     return {
         "schema": SCHEMA,
         "kind": "yearly_bill",
@@ -116,7 +114,7 @@ def build_bill(
             "authority": home.authority,
         },
         "paid": _paid(home.taxes),
-        "enjoyed": {effect: _part(effect, claimed, home.earlier) for effect in EFFECTS},
+        "enjoyed": _enjoyed(claimed, home.earlier),
         "unclaimed": _unclaimed(open_),
         "credit": {"grade": home.annual.credit_grade, "last_grade": home.last_grade},
         "due": _due(home.kind, today, entered, claimed),
@@ -144,127 +142,188 @@ def _paid(taxes: Sequence[TaxFact]) -> dict[str, Any]:
         (t for t in taxes if t.declared or t.paid or t.refunded or t.late_fee),
         key=lambda t: (-t.paid, t.tax_type),
     )
-    total = {name: str(sum((getattr(t, name) for t in rows), ZERO)) for name in _MONEY_COLUMNS}
     return {
         "rows": [
-            {"tax_type": t.tax_type, **{name: str(getattr(t, name)) for name in _MONEY_COLUMNS}} for t in rows
+            {
+                "tax_type": t.tax_type,
+                "declared": str(t.declared),
+                "paid": str(t.paid),
+                "refunded": str(t.refunded),
+                "late_fee": str(t.late_fee),
+            }
+            for t in rows
         ],
-        "total": total,
-        "last_year": str(sum((t.paid_last_year for t in taxes), ZERO)),
+        "total": {
+            "declared": str(sum([t.declared for t in rows], ZERO)),
+            "paid": str(sum([t.paid for t in rows], ZERO)),
+            "refunded": str(sum([t.refunded for t in rows], ZERO)),
+            "late_fee": str(sum([t.late_fee for t in rows], ZERO)),
+        },
+        "last_year": str(sum([t.paid_last_year for t in taxes], ZERO)),
     }
 
 
-def _part(effect: Effect, lines: Sequence[Line], earlier: Sequence[EarlierFact]) -> dict[str, Any]:
-    """One kind of benefit: lines by rule, with last year and all years compared by family."""
-    by_code = _group(line for line in lines if line.rule.effect == effect)
-    last, before = _by_family(effect, earlier)
-    drawn = [_line(rule, grouped, last, before) for rule, grouped in by_code.items()]
-    ended = {catalogue()[fact.code].family: fact.code for fact in earlier if fact.last_year}
-    drawn += [_ended(ended[family], last, before) for family, total in last.items() if total]
-    drawn.sort(key=lambda line: (-Decimal(line["amount"]), -Decimal(line["last_year"]), line["code"]))
-    rest = sum(before.values(), ZERO)
-    totals = {
-        name: sum((Decimal(line[name]) for line in drawn), ZERO)
-        for name in ("amount", "last_year", "cumulative")
-    }
+class _Row(NamedTuple):
+    """A line of a part with its amounts, so that sorting and adding need not read texts again."""
+
+    amount: Decimal
+    last_year: Decimal
+    cumulative: Decimal
+    drawn: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _History:
+    """Of one kind of benefit, by family: last year, all years before, and the code used last year."""
+
+    last: dict[str, Decimal] = field(default_factory=dict)
+    before: dict[str, Decimal] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+
+
+def _enjoyed(lines: Iterable[Line], earlier: Sequence[EarlierFact]) -> dict[str, Any]:
+    """All four kinds, each on its own: they are never added up."""
+    groups: dict[Effect, dict[str, list[Line]]] = {effect: {} for effect in EFFECTS}
+    for line in lines:
+        groups[line.rule.effect].setdefault(line.rule.code, []).append(line)
+    histories = _by_family(earlier)
     return {
-        "lines": drawn,
-        "count": sum(line["count"] for line in drawn),
-        "total": str(totals["amount"]),
-        "last_year": str(totals["last_year"]),
-        "cumulative": str(totals["cumulative"] + rest),
+        effect: _part(groups[effect], histories.get(effect) or _History())
+        if groups[effect] or effect in histories
+        else _nothing()
+        for effect in EFFECTS
+    }
+
+
+def _nothing() -> dict[str, Any]:
+    zero = str(ZERO)
+    return {
+        "lines": [],
+        "count": 0,
+        "total": zero,
+        "last_year": zero,
+        "cumulative": zero,
+        "earlier": zero,
+    }
+
+
+def _part(by_code: Mapping[str, list[Line]], history: _History) -> dict[str, Any]:
+    """One kind of benefit: lines by rule, with last year and all years compared by family."""
+    rows = [_line(grouped, history) for grouped in by_code.values()]
+    rows += [_ended(history.codes[family], history) for family, total in history.last.items() if total]
+    if len(rows) > 1:
+        rows.sort(key=lambda row: (-row.amount, -row.last_year, row.drawn["code"]))
+    rest = sum(history.before.values(), ZERO)
+    return {
+        "lines": [row.drawn for row in rows],
+        "count": sum([row.drawn["count"] for row in rows]),
+        "total": str(sum([row.amount for row in rows], ZERO)),
+        "last_year": str(sum([row.last_year for row in rows], ZERO)),
+        "cumulative": str(sum([row.cumulative for row in rows], ZERO) + rest),
         "earlier": str(rest),
     }
 
 
-def _group(lines: Iterable[Line]) -> dict[Rule, list[Line]]:
-    groups: dict[str, list[Line]] = defaultdict(list)
-    for line in lines:
-        groups[line.rule.code].append(line)
-    return {grouped[0].rule: grouped for grouped in groups.values()}
-
-
-def _by_family(
-    effect: Effect, earlier: Sequence[EarlierFact]
-) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    last: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    before: dict[str, Decimal] = defaultdict(lambda: ZERO)
+def _by_family(earlier: Sequence[EarlierFact]) -> dict[Effect, _History]:
+    histories: dict[Effect, _History] = {}
+    rules = catalogue()
     for fact in earlier:
-        rule = catalogue()[fact.code]
-        if rule.effect == effect:
-            last[rule.family] += fact.last_year
-            before[rule.family] += fact.before
-    return last, before
+        rule = rules[fact.code]
+        history = histories.get(rule.effect)
+        if history is None:
+            history = histories[rule.effect] = _History()
+        family = rule.family
+        history.last[family] = history.last.get(family, ZERO) + fact.last_year
+        history.before[family] = history.before.get(family, ZERO) + fact.before
+        if fact.last_year:
+            history.codes[family] = fact.code
+    return histories
 
 
-def _line(
-    rule: Rule, lines: Sequence[Line], last: dict[str, Decimal], before: dict[str, Decimal]
-) -> dict[str, Any]:
-    amount = sum((line.amount for line in lines), ZERO)
-    # Taken out, so that two versions of one family within a year do not both show its history.
-    last_year, earlier = last.pop(rule.family, ZERO), before.pop(rule.family, ZERO)
-    return {
-        "code": rule.code,
-        "name": rule.name,
-        "tax_type": rule.tax_type,
-        "amount": str(amount),
-        "count": len(lines),
-        "last_year": str(last_year),
-        "cumulative": str(amount + earlier),
-        "basis": rule.basis,
-        "mode": rule.delivery_mode,
-        "caveat": lines[0].caveat,
-        "entries": _entries(lines),
-    }
-
-
-def _ended(code: str, last: dict[str, Decimal], before: dict[str, Decimal]) -> dict[str, Any]:
-    """Enjoyed last year, not this year: the comparison would not add up without it."""
+@cache
+def _said_of(code: str) -> Mapping[str, str]:
+    """What every line of a rule says, whatever its amounts."""
     rule = catalogue()[code]
     return {
         "code": rule.code,
         "name": rule.name,
         "tax_type": rule.tax_type,
-        "amount": str(ZERO),
-        "count": 0,
-        "last_year": str(last[rule.family]),
-        "cumulative": str(before.pop(rule.family)),
         "basis": rule.basis,
         "mode": rule.delivery_mode,
+        "caveat": caveat_of(rule),
+    }
+
+
+def _line(lines: Sequence[Line], history: _History) -> _Row:
+    rule = lines[0].rule
+    amount = lines[0].amount if len(lines) == 1 else sum([line.amount for line in lines], ZERO)
+    # Taken out, so that two versions of one family within a year do not both show its history.
+    last_year = history.last.pop(rule.family, ZERO)
+    cumulative = amount + history.before.pop(rule.family, ZERO)
+    drawn = {
+        **_said_of(rule.code),
+        "amount": str(amount),
+        "count": len(lines),
+        "last_year": str(last_year),
+        "cumulative": str(cumulative),
+        "entries": _entries(lines),
+    }
+    return _Row(amount, last_year, cumulative, drawn)
+
+
+def _ended(code: str, history: _History) -> _Row:
+    """Enjoyed last year, not this year: the comparison would not add up without it."""
+    family = catalogue()[code].family
+    last_year, cumulative = history.last[family], history.before.pop(family)
+    drawn = {
+        **_said_of(code),
+        "amount": str(ZERO),
+        "count": 0,
+        "last_year": str(last_year),
+        "cumulative": str(cumulative),
         "caveat": CAVEAT,
         "entries": [],
     }
+    return _Row(ZERO, last_year, cumulative, drawn)
 
 
 def _entries(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """Months that have the same figures share one entry."""
-    same: dict[tuple[str, Decimal], list[int]] = {}
-    for line in sorted(lines, key=lambda line: line.month):
-        same.setdefault((line.formula, line.amount), []).append(line.month)
+    if len(lines) == 1:
+        line = lines[0]
+        return [{"months": [line.month], "formula": line.formula, "amount": str(line.amount)}]
+    same: dict[tuple[str, str], list[int]] = {}
+    for line in sorted(lines, key=_month_of):
+        same.setdefault((line.formula, str(line.amount)), []).append(line.month)
     return [
-        {"months": months, "formula": formula, "amount": str(amount)}
-        for (formula, amount), months in same.items()
+        {"months": months, "formula": formula, "amount": amount} for (formula, amount), months in same.items()
     ]
+
+
+def _group(lines: Iterable[Line]) -> Iterable[list[Line]]:
+    groups: dict[str, list[Line]] = {}
+    for line in lines:
+        groups.setdefault(line.rule.code, []).append(line)
+    return groups.values()
 
 
 def _unclaimed(lines: Sequence[Line]) -> dict[str, Any]:
     """What may still be claimed; only money counts into the total, deductions and timing do not."""
-    drawn: list[dict[str, Any]] = [
-        {
-            "code": rule.code,
-            "name": rule.name,
-            "tax_type": rule.tax_type,
-            "effect": rule.effect,
-            "amount": str(sum((line.amount for line in grouped), ZERO)),
-            "count": len(grouped),
-            "basis": rule.basis,
-            "mode": rule.delivery_mode,
-            "caveat": grouped[0].caveat,
-            "how_to": how_to_claim(rule),
-            "entries": _entries(grouped),
-        }
-        for rule, grouped in _group(lines).items()
-    ]
+    if not lines:
+        return {"lines": [], "total": str(ZERO)}
+    drawn: list[dict[str, Any]] = []
+    for grouped in _group(lines):
+        rule = grouped[0].rule
+        drawn.append(
+            {
+                **_said_of(rule.code),
+                "effect": rule.effect,
+                "amount": str(sum([line.amount for line in grouped], ZERO)),
+                "count": len(grouped),
+                "how_to": how_to_claim(rule),
+                "entries": _entries(grouped),
+            }
+        )
     drawn.sort(key=lambda line: (-Decimal(line["amount"]), line["code"]))
     money = [Decimal(line["amount"]) for line in drawn if line["effect"] in ("reduction", "refund")]
     return {"lines": drawn, "total": str(sum(money, ZERO))}
@@ -272,22 +331,34 @@ def _unclaimed(lines: Sequence[Line]) -> dict[str, Any]:
 
 def _due(
     kind: str, today: date, entered: Mapping[int, date] | None, lines: Sequence[Line]
-) -> list[dict[str, Any]]:
-    dues = next_due_dates(kind, today, entered)
-    for line in lines:
-        matures = int(line.figures["matures"]) if "matures" in line.figures else 0
-        if matures >= today.year * 100 + today.month:
-            dues.append(
-                Due(f"缓缴到期：{line.rule.name} {line.amount:,} 元", matures // 100, matures % 100, None)
-            )
-    dues.sort(key=lambda due: (due.year, due.month))
+) -> Sequence[Mapping[str, Any]]:
+    matured = [due for line in lines if "matures" in line.figures for due in _matures(line, today)]
+    known = tuple(entered.items()) if entered else ()
+    if not matured:
+        return _usual_dues(kind, today, known)
+    return _drawn_dues([*next_due_dates(kind, today, entered), *matured])
+
+
+@lru_cache(maxsize=64)
+def _usual_dues(kind: str, today: date, known: tuple[tuple[int, date], ...]) -> list[dict[str, Any]]:
+    return _drawn_dues(next_due_dates(kind, today, dict(known)))
+
+
+def _matures(line: Line, today: date) -> list[Due]:
+    month = int(line.figures["matures"])
+    if month < today.year * 100 + today.month:
+        return []
+    return [Due(f"缓缴到期：{line.rule.name} {line.amount:,} 元", month // 100, month % 100, None)]
+
+
+def _drawn_dues(dues: Iterable[Due]) -> list[dict[str, Any]]:
     return [
         {
             "what": due.what,
             "month": due.year * 100 + due.month,
             "day": due.day.isoformat() if due.day else None,
         }
-        for due in dues
+        for due in sorted(dues, key=lambda due: (due.year, due.month))
     ]
 
 

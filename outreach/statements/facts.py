@@ -1,7 +1,13 @@
-"""Reading the facts of a block of households."""
+"""The facts of a block of households: read as plain values, which travel to another process cheaply, and
+turned into what bills are built from there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+
+import orjson
+from psycopg.rows import tuple_row
 
 from outreach.db.pool import Connection
 from outreach.governance.vault import Vault
@@ -14,49 +20,67 @@ from outreach.statements.content import (
     mask_tax_no,
 )
 
-
-def read_households(rows: Iterable[Mapping[str, Any]], vault: Vault, province: str) -> dict[int, Household]:
-    """Names and masked numbers, by id in order. Raises SealBroken for altered values."""
-    homes: dict[int, Household] = {}
-    for row in rows:
-        name = row["name"]
-        if name is None:
-            sealed = row["name_enc"]
-            name = (
-                vault.decrypt("person", "name_enc", row["person_id"], sealed) if sealed else "（未登记姓名）"
-            )
-        number = vault.decrypt("taxpayer", "tax_no_enc", row["id"], row["tax_no_enc"])
-        homes[row["id"]] = Household(
-            row["id"], row["kind"], name, mask_tax_no(number), row["authority"], province
-        )
-    return homes
+Values = tuple[Any, ...]
 
 
-async def fill_facts(
-    conn: Connection, queries: Mapping[str, str], homes: Mapping[int, Household], periods: Mapping[str, int]
-) -> None:
-    """Four queries for the whole block."""
-    params = {"ids": list(homes), **periods}
-    for row in await (await conn.execute(queries["taxes"], params)).fetchall():
-        homes[row["taxpayer_id"]].taxes.append(_tax(row))
-    for row in await (await conn.execute(queries["benefits"], params)).fetchall():
-        fact = BenefitFact(row["month"], row["benefit_code"], row["claimed"], row["inputs"])
-        homes[row["taxpayer_id"]].benefits.append(fact)
-    for row in await (await conn.execute(queries["earlier"], params)).fetchall():
-        fact_before = EarlierFact(row["benefit_code"], row["last_year"], row["before"])
-        homes[row["taxpayer_id"]].earlier.append(fact_before)
-    for row in await (await conn.execute(queries["annual"], params)).fetchall():
-        _set_annual(homes[row["taxpayer_id"]], row, periods["year"])
+@dataclass(frozen=True, slots=True)
+class BlockFacts:
+    """What the queries gave, amounts and inputs still as texts; all but `homes` begin with the household.
+
+    homes: id, kind, name, masked number, authority; taxes: type, declared, paid, refunded, late fee, paid
+    last year; benefits: month, code, claimed, inputs; earlier: code, last year, before; annual: year, grade,
+    income, prepaid, tax due.
+    """
+
+    province: str
+    homes: Sequence[Values]
+    taxes: Sequence[Values]
+    benefits: Sequence[Values]
+    earlier: Sequence[Values]
+    annual: Sequence[Values]
 
 
-def _tax(row: Mapping[str, Any]) -> TaxFact:
-    return TaxFact(
-        row["tax_type"], row["declared"], row["paid"], row["refunded"], row["late_fee"], row["paid_last_year"]
-    )
+async def read_facts(
+    conn: Connection,
+    queries: Mapping[str, str],
+    page: Mapping[str, Any],
+    periods: Mapping[str, int],
+    vault: Vault,
+    province: str,
+) -> BlockFacts:
+    """Five queries for the whole block. Raises SealBroken for altered values."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(queries["households"], page)
+        homes = [_home(row, vault) for row in await cursor.fetchall()]
+        params = {"ids": [home[0] for home in homes], **periods}
+        found = [
+            await (await cursor.execute(queries[name], params)).fetchall()
+            for name in ("taxes", "benefits", "earlier", "annual")
+        ]
+    return BlockFacts(province, homes, *found)
 
 
-def _set_annual(home: Household, row: Mapping[str, Any], year: int) -> None:
-    if row["year"] == year:
-        home.annual = AnnualFact(row["credit_grade"], row["income"], row["prepaid"], row["tax_due"])
-    else:
-        home.last_grade = row["credit_grade"]
+def _home(row: Values, vault: Vault) -> Values:
+    taxpayer_id, kind, name, tax_no_enc, authority, person_id, name_enc = row
+    if name is None:
+        name = vault.decrypt("person", "name_enc", person_id, name_enc) if name_enc else "（未登记姓名）"
+    number = vault.decrypt("taxpayer", "tax_no_enc", taxpayer_id, tax_no_enc)
+    return taxpayer_id, kind, name, mask_tax_no(number), authority
+
+
+def households(facts: BlockFacts, year: int) -> list[Household]:
+    """The households of a block, in order, for the bill of a year."""
+    homes = {row[0]: Household(*row, facts.province) for row in facts.homes}
+    for taxpayer_id, tax_type, *amounts in facts.taxes:
+        homes[taxpayer_id].taxes.append(TaxFact(tax_type, *map(Decimal, amounts)))
+    for taxpayer_id, month, code, claimed, inputs in facts.benefits:
+        homes[taxpayer_id].benefits.append(BenefitFact(month, code, claimed, orjson.loads(inputs)))
+    for taxpayer_id, code, last_year, before in facts.earlier:
+        homes[taxpayer_id].earlier.append(EarlierFact(code, Decimal(last_year), Decimal(before)))
+    for taxpayer_id, of_year, grade, *amounts in facts.annual:
+        home = homes[taxpayer_id]
+        if of_year == year:
+            home.annual = AnnualFact(grade, *(None if text is None else Decimal(text) for text in amounts))
+        else:
+            home.last_grade = grade
+    return list(homes.values())

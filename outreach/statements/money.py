@@ -1,6 +1,7 @@
 """Amounts in yuan: exact decimals, rounded to the fen, half up (as the declaration forms do)."""
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 FEN = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -31,7 +32,7 @@ def parse_decimal(text: str) -> Decimal:
 
 def yuan(amount: Decimal) -> str:
     """1,234,567.89, always with two decimals."""
-    return f"{to_fen(amount):,.2f}"
+    return f"{amount.quantize(FEN, ROUND_HALF_UP):,.2f}"
 
 
 def plain(number: Decimal) -> str:
@@ -40,6 +41,7 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=256)
 def percent(rate: Decimal) -> str:
     """0.025 as 2.5%."""
     return plain(rate * 100) + "%"

@@ -11,6 +11,7 @@ from outreach.statements.money import percent, yuan
 _LEVY = Decimal("0.03")
 _REDUCED = Decimal("0.01")
 _MONTHS = {"月": 1, "季": 3}
+_NIL = Decimal(0)
 
 
 def _exempt_up_to(monthly: int) -> Computation:
@@ -20,12 +21,11 @@ def _exempt_up_to(monthly: int) -> Computation:
         sales, threshold = inputs.number("sales"), _threshold(inputs, monthly)
         if sales > threshold:
             return nothing(f"销售额 {yuan(sales)} 元超过 {yuan(threshold)} 元，不适用免税")
-        saved = sales * _LEVY
+        saved, shown = sales * _LEVY, yuan(sales)
         return computed(
             saved,
-            f"销售额 {yuan(sales)} 元未超过 {yuan(threshold)} 元（含本数），免征："
-            f"{yuan(sales)} × 3% = {yuan(saved)} 元",
-            payable=Decimal(0),
+            f"销售额 {shown} 元未超过 {yuan(threshold)} 元（含本数），免征：{shown} × 3% = {yuan(saved)} 元",
+            payable=_NIL,
         )
 
     return compute
@@ -70,10 +70,10 @@ def _all_exempt(inputs: Inputs, context: Context) -> Computed:
 
 def _three_to_one(inputs: Inputs, context: Context) -> Computed:
     sales, prefix = _net_sales(inputs)
-    tax, saved = sales * _REDUCED, sales * (_LEVY - _REDUCED)
+    tax, saved, shown = sales * _REDUCED, sales * (_LEVY - _REDUCED), yuan(sales)
     return computed(
         saved,
-        f"{prefix}{yuan(sales)} ×（3% − 1%）= {yuan(saved)} 元（应缴 {yuan(sales)} × 1% = {yuan(tax)} 元）",
+        f"{prefix}{shown} ×（3% − 1%）= {yuan(saved)} 元（应缴 {shown} × 1% = {yuan(tax)} 元）",
         payable=tax,
         sales=sales,
     )

@@ -107,7 +107,10 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = _STATUS.get(error.status_code, OutreachError)
-    answer = _answer(request, kind(_SENTENCE.get(error.status_code, "请求没有完成，请稍后再试。")))
+    sentence = _SENTENCE.get(error.status_code, "请求没有完成，请稍后再试。")
+    if error.status_code == 404 and request.url.path.startswith("/api/"):
+        sentence = "没有这个接口地址，请对照接口文档检查。"
+    answer = _answer(request, kind(sentence))
     answer.status_code = error.status_code
     return answer
 

@@ -78,7 +78,9 @@ class Stage:
 
     async def end_lease(self) -> None:
         """Time passes: whoever holds a batch has held it too long."""
-        await self.rt.db.execute("update batch set lease_until = now() - interval '1 second', next_at = now()")
+        await self.rt.db.execute(
+            "update batch set lease_until = now() - interval '1 second', next_at = now()"
+        )
 
     async def end_rest(self) -> None:
         """Time passes: whatever rests has rested."""
@@ -139,10 +141,12 @@ async def staged(
     channel: str = "sms",
     *,
     launch: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     quiet_seconds: float = 900.0,
     **wiring: Any,
 ) -> AsyncIterator[Stage]:
     """A round of one step whose batches are cut, with nothing sent yet."""
+    rt = Runtime(rt.settings.model_copy(update=settings or {}), rt.db, rt.redis, rt.http)
     await town.settle_town(rt, people)
     await town.write_templates(rt)
     await town.set_clock(rt, town.START)

@@ -1,4 +1,4 @@
-"""The scope matrix: whatever is asked for, a unit sees its own subtree and what the units above share with it,
+"""The scope matrix: whoever asks for whatever sees the own subtree and what the units above share with it,
 and nothing of its sisters. Outside and not there look the same."""
 
 from collections.abc import Callable

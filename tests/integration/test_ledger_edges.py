@@ -3,10 +3,12 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import orjson
 import pytest
 
 from channels.base import Outcome, SendResult
 from channels.errors import Fault, GatewayError
+from outreach.governance.vault import open_vault
 from outreach.ledger.duties import recover_abandoned
 from outreach.ledger.protocol import Verdict, classify, open_window, settle
 from outreach.ledger.send import drain_batch
@@ -116,8 +118,8 @@ async def test_a_reconciler_that_is_overtaken_sends_nothing(rt: Runtime) -> None
         await stage.put_away()
         await stage.put(0, State.PLANNED, not_before="now()")
         async with rt.db.begin() as conn:
-            # Somebody reads the person's row for long: the first reconciler stands still before it sends.
-            await conn.execute("lock table opt_out in access exclusive mode")
+            # The first reconciler stands still between taking the message and sending it.
+            await conn.execute("lock table address in access exclusive mode")
             overtaken = asyncio.create_task(stage.reconcile())
             await until(lambda: _is(stage, State.UNKNOWN))
             await rt.db.execute("update message set not_before = now() + interval '2 hours'")
@@ -151,7 +153,6 @@ async def test_an_adapter_that_cannot_connect_is_not_asked_again_and_again(rt: R
     server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     people = [town.Household(1, 1, openid="o" + "0" * 27)]
     async with server, staged(rt, people, "wechat") as stage:
-        stage.wire.simulators["wechat_official"]
         await point_to(stage, server.sockets[0].getsockname()[1])
         for _ in range(5):
             await stage.drain()
@@ -164,17 +165,11 @@ async def test_an_adapter_that_cannot_connect_is_not_asked_again_and_again(rt: R
 
 async def point_to(stage: Stage, port: int) -> None:
     """Another address of the gateway, as a technician would enter it."""
-    import_name = "config_enc"
-    gateway = await stage.gateway()
-    from outreach.governance.vault import open_vault
-
-    vault = open_vault(stage.rt.settings)
-    text = vault.decrypt("gateway", import_name, gateway.id, gateway.config_enc)
-    old = text.split('"api_base":"')[1].split('"')[0]
-    changed = vault.encrypt("gateway", import_name, gateway.id, text.replace(old, f"http://127.0.0.1:{port}"))
-    await stage.rt.db.execute(
-        "update gateway set config_enc = %(config)s where id = %(id)s", {"config": changed, "id": gateway.id}
-    )
+    gateway, vault = await stage.gateway(), open_vault(stage.rt.settings)
+    config = orjson.loads(vault.decrypt("gateway", "config_enc", gateway.id, gateway.config_enc))
+    text = orjson.dumps({**config, "api_base": f"http://127.0.0.1:{port}"}).decode()
+    keys = {"config": vault.encrypt("gateway", "config_enc", gateway.id, text), "id": gateway.id}
+    await stage.rt.db.execute("update gateway set config_enc = %(config)s where id = %(id)s", keys)
     await stage.gateway()
 
 
@@ -211,9 +206,8 @@ async def test_a_hostile_answer_does_not_cost_the_window_its_outcomes(rt: Runtim
 
 async def test_a_batch_at_a_slow_account_is_given_back_before_the_queue_loses_patience(rt: Runtime) -> None:
     people = town.households(60, rcs=True)
-    async with staged(rt, people, "rcs", timeout=0.2) as stage:
+    async with staged(rt, people, "rcs", timeout=0.2, settings={"lease_seconds": 1.5}) as stage:
         await rt.db.execute("update gateway set rate = 10, burst = 2")
-        stage.sender.rt.settings.__dict__["lease_seconds"] = 1.5
         began = asyncio.get_running_loop().time()
         row = await rt.db.fetch_one("select shard, id from batch")
         assert row is not None

@@ -154,9 +154,20 @@ def test_two_filled_sheets_are_not_guessed(tmp_path: Path) -> None:
 
 def test_what_is_no_workbook(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
-    path.write_bytes(b"not a workbook at all")
+    path.write_bytes(b"PK\x03\x04 not a workbook at all")
     with pytest.raises(InvalidInput, match="无法打开"):
         open_source(path, FIELDS)
+    path.write_bytes(b"\r\n<HTML><table><tr><td>1</td></tr></table>")
+    with pytest.raises(InvalidInput, match="网页格式"):
+        open_source(path, FIELDS)
+
+
+def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
+    text = tmp_path / "a.xls"
+    text.write_bytes(f"{HEADER}\n1,王芳,".replace(",", "\t").encode("gbk"))
+    assert rows_of(read(text)[1]) == [(2, "1", "王芳", "")]
+    rows: list[list[object]] = [["代码", "名称"], ["1", "王芳"]]
+    assert rows_of(read(book(tmp_path / "upload", {"甲": rows}))[1]) == [(2, "1", "王芳", "")]
 
 
 def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path: Path) -> None:

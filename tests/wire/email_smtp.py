@@ -54,9 +54,9 @@ async def email_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
     login = ("sender", "right")
-    simulator = EmailSmtpSimulator(Faults(slow_seconds=3.0), f"{base}/hooks/7/{SECRET}", login)
+    simulator = EmailSmtpSimulator(Faults(slow_seconds=5.0), f"{base}/hooks/7/{SECRET}", login)
     where = await simulator.start()
-    account = {"username": "sender", "password": "right", "delivery_receipts": True, "timeout": 1.5}
+    account = {"username": "sender", "password": "right", "delivery_receipts": True, "timeout": 4.0}
     adapter = EmailSmtp(make_config(where, **account))
     unreachable = EmailSmtp(make_config("127.0.0.1:9", **account))
     stranger = EmailSmtp(make_config(where, **{**account, "password": "wrong"}))

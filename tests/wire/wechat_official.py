@@ -49,9 +49,9 @@ def forge(request: WebhookRequest) -> WebhookRequest:
 async def wechat_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
-    simulator = WechatOfficialSimulator(Faults(slow_seconds=2.0), callback_url=f"{base}/hooks/7")
+    simulator = WechatOfficialSimulator(Faults(slow_seconds=3.0), callback_url=f"{base}/hooks/7")
     url = await simulator.start()
-    adapter = WechatOfficial(make_config(url, timeout=1.0))
+    adapter = WechatOfficial(make_config(url, timeout=2.0))
     unreachable = WechatOfficial(make_config("http://127.0.0.1:9"))
     stranger = WechatOfficial(make_config(url, app_secret="wrong"))
     hooks.adapter = adapter

@@ -40,7 +40,9 @@ class RichContent(Model):
 class OfficialContent(Model):
     """The fields of a template of the official account, as the provider named them, and what a tap opens."""
 
-    fields: Annotated[dict[Annotated[Text, Field(pattern=r"^[a-z][a-z_]*[0-9]*$")], Short], Field(min_length=1)]
+    fields: Annotated[
+        dict[Annotated[Text, Field(pattern=r"^[a-z][a-z_]*[0-9]*$")], Short], Field(min_length=1)
+    ]
     url: Address | None = None
 
 

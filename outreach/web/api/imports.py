@@ -1,7 +1,9 @@
 """Imports: a file handed in, how far it is, what was refused and why."""
 
 import asyncio
+import hashlib
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +12,6 @@ from fastapi.responses import FileResponse, Response
 
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
-from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
 from outreach.imports.report import write_errors
 from outreach.runtime import Runtime
@@ -23,6 +24,7 @@ from outreach.web.uploads import Uploads
 _SQL = load_queries(__file__)
 routes = api_routes("/imports", "导入")
 Kind = Literal["org_units", "taxpayers", "persons", "labels", "attributes"]
+_BLOCK = 1024 * 1024
 _PATIENCE = 20.0
 _LOOK = 0.1
 
@@ -70,12 +72,12 @@ async def upload(
 ) -> Begun:
     """导入在后台进行，重复上传同一文件不会产生重复数据。文件读不懂时立即返回 422。"""
     rt, actor, uploads = runtime_of(request), actor_of(request), uploads_of(request)
-    async with rt.db.begin() as conn:
-        row = await (await conn.execute(_SQL["newest"], {"by": actor.name})).fetchone()
+    known = await rt.db.fetch_one(_SQL["newest"], {"by": actor.name})
+    wanted = {"by": actor.name, "before": known["id"] if known else 0, "sha256": await _digest(file)}
     ticket = await uploads.take(actor, kind, file)
     async with rt.db.begin() as conn:
         await append_audit(conn, actor, "import.start", f"upload:{ticket}", {"kind": kind})
-    return Begun(import_id=await _begun(rt, uploads, actor, kind, ticket, row["id"] if row else 0))
+    return Begun(import_id=await _begun(rt, uploads, ticket, wanted))
 
 
 @routes.get("/{import_id}", permission="import.read", summary="一次导入的进度和结果")
@@ -99,16 +101,21 @@ async def download_errors(request: Request, import_id: PathId) -> FileResponse:
     return FileResponse(path, media_type="text/csv", filename=f"import-{import_id}-errors.csv")
 
 
-async def _begun(
-    rt: Runtime, uploads: Uploads, actor: Actor, kind: str, ticket: str, before: int
-) -> int | None:
+async def _digest(file: UploadFile) -> bytes:
+    digest = hashlib.sha256()
+    while block := await file.read(_BLOCK):
+        await asyncio.to_thread(digest.update, block)
+    await file.seek(0)
+    return digest.digest()
+
+
+async def _begun(rt: Runtime, uploads: Uploads, ticket: str, wanted: Mapping[str, Any]) -> int | None:
     """Wait until the import has its row or was refused before. Raises InvalidInput with the refusal."""
     deadline = time.monotonic() + _PATIENCE
-    params: dict[str, Any] = {"by": actor.name, "kind": kind, "before": before}
     while time.monotonic() < deadline:
         if ticket in uploads.failures:
             raise InvalidInput(uploads.failures[ticket], field="file")
-        row = await rt.db.fetch_one(_SQL["begun"], params)
+        row = await rt.db.fetch_one(_SQL["begun"], dict(wanted))
         if row is not None:
             return int(row["id"])
         await asyncio.sleep(_LOOK)

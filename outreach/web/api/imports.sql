@@ -3,4 +3,4 @@
 select coalesce(max(id), 0) as id from import_file where by = %(by)s;
 
 -- name: begun
-select id from import_file where by = %(by)s and kind = %(kind)s and id > %(before)s order by id limit 1;
+select id from import_file where by = %(by)s and sha256 = %(sha256)s and id > %(before)s order by id limit 1;
