@@ -18,7 +18,7 @@ select step, channel from round_step where round_id = %(round_id)s order by step
 -- Taxpayers named often enough in the last days, by whichever bureau's campaign.
 select t.id from message m, unnest(m.taxpayer_ids) as t (id)
 where m.period = any(%(periods)s) and m.state between 1 and 5
-  and m.at > business_now() - %(days)s * interval '1 day'
+  and m.sent_at > business_now() - %(days)s * interval '1 day'
 group by t.id having count(distinct m.round_id) >= %(quota)s
 
 -- name: fill_recipients

@@ -21,7 +21,8 @@ from outreach.runtime import Runtime
 
 _SQL = load_queries(__file__)
 MAX_DAYS = 366
-_FORBIDDEN = frozenset({"role.assign", "account.write", "key.write", "campaign.approve", "audit.read"})
+PERSONS_ONLY = frozenset({"role.assign", "account.write", "key.write", "campaign.approve", "audit.read"})
+"""Powers that no key may hold: a person stands behind them, with a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ async def create_key(
 ) -> NewKey:
     """Issue a key for an org unit in the actor's scope. Raises InvalidInput, NotFound."""
     wanted = check_permissions(permissions)
-    if forbidden := sorted(_FORBIDDEN.intersection(wanted)):
+    if forbidden := sorted(PERSONS_ONLY.intersection(wanted)):
         raise InvalidInput(f"接口密钥不能持有这些权限：{'、'.join(forbidden)}。", field="permissions")
     if not 1 <= days <= MAX_DAYS:
         raise InvalidInput(f"有效期为 1 到 {MAX_DAYS} 天。", field="days")

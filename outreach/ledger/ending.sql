@@ -15,7 +15,7 @@ with open_batch as materialized (
     union all
     select period, shard, id from message where not_before is not null and state = 0 and round_id = %(round_id)s
 ), gone as (
-    update message m set state = %(state)s, not_before = null, at = business_now()
+    update message m set state = %(state)s, not_before = null, at = (select business_now())
     from unsent u where m.period = u.period and m.shard = u.shard and m.id = u.id and m.state = 0
     returning m.step, m.org_id, cardinality(m.taxpayer_ids) as h
 ), closed as (

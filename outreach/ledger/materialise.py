@@ -7,6 +7,9 @@ one gateway account.
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import sql
+
+from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.kinds import KINDS, Lane
@@ -58,7 +61,15 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         assert cut is not None
         if cut["last"] is not None:
             await conn.execute(SQL["move_cursor"], {**keys, "cursor": cut["last"]})
+            if locked["cursor_position"] == 0:
+                await _analyze(conn, locked["period"])
         return Cut(cut["n"], cut["n"] >= limit)
+
+
+async def _analyze(conn: Connection, period: int) -> None:
+    # Of a month that nobody has counted yet the planner expects a handful of rows, and then it joins a
+    # window's 500 outcomes with all messages of the shard: measured 480 microseconds a message instead of 10.
+    await conn.execute(sql.SQL("analyze {}").format(sql.Identifier(f"message_{period}")))
 
 
 def _share_out(known: dict[int, Any], waiting: dict[int, int]) -> tuple[list[int], int]:

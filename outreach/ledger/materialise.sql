@@ -33,9 +33,9 @@ with starters as materialized (
       and (m.reach >> %(step)s) & 1 = 1
       and (m.reach >> (m.step + 1)) & ((1 << (%(step)s - m.step - 1)) - 1) = 0
       and (m.state = 4
-           or m.state = 2 and m.at + s.wait <= business_now()
+           or m.state = 2 and m.at + s.wait <= (select business_now())
            or m.state = 1 and %(statutory)s and m.not_before is null
-              and m.at + g.receipt_deadline <= business_now())
+              and m.at + g.receipt_deadline <= (select business_now()))
       and not exists (select from message n where n.period = m.period and n.person_id = m.person_id
                       and n.round_id = m.round_id and n.step > m.step)
     limit %(limit)s
@@ -54,7 +54,7 @@ with starters as materialized (
 ), messages as (
     insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, at, taxpayer_ids)
     select %(period)s, s.id %% 8, s.id * 1000 + d.place %% 1000, %(round_id)s, %(step)s, d.person_id, d.org_id,
-           d.reach, d.dest, business_now(), d.taxpayer_ids
+           d.reach, d.dest, (select business_now()), d.taxpayer_ids
     from due d join slots s on s.slot = d.place / 1000
 ), counts as (
     insert into message_count (round_id, step, org_id, state, n, households)

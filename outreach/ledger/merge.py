@@ -11,7 +11,7 @@ from outreach.ledger.states import State
 from outreach.runtime import Runtime
 
 _AT_ONCE = 10_000
-_FIRST_ORPHAN_PAUSE = 5.0
+_FIRST_ORPHAN_PAUSE = 0.5
 _NOT_RCS_CODES = frozenset({"2"})
 
 Row = dict[str, Any]

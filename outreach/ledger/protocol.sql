@@ -29,7 +29,8 @@ returning b.shard, b.id, b.period, b.round_id, b.step, b.gateway_id, b.lane, b.n
 -- name: recover
 -- The last holder left a window open: nobody can tell what of it was sent. With the claim, in one transaction.
 with lost as (
-    update message m set state = 1, at = business_now(), tries = least(m.tries + 1, 30000),
+    update message m set state = 1, at = (select business_now()), tries = least(m.tries + 1, 30000),
+           sent_at = coalesce(m.sent_at, (select business_now())),
            tried_at = coalesce(m.tried_at, b.opened_at),
            not_before = case when %(may_ask)s then now() + %(quiet)s * interval '1 second' end
     from batch b
@@ -102,8 +103,9 @@ with new as (
         tries = least(m.tries::int + t.tries, 30000),
         not_before = case when t.goal not in (0, 1) then null
                           when t.speaks then now() + t.rest * interval '1 second' else m.not_before end,
+        sent_at = case when t.tries > 0 then coalesce(m.sent_at, (select business_now())) else m.sent_at end,
         tried_at = case when t.goal = 1 then coalesce(m.tried_at, %(tried_at)s::timestamptz, now()) end,
-        at = case when t.goal <> t.state then business_now() else m.at end
+        at = case when t.goal <> t.state then (select business_now()) else m.at end
     from target t
     where m.period = %(period)s and m.shard = %(shard)s and m.id = t.id
 )

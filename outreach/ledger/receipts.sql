@@ -51,7 +51,7 @@ with new as (
     order by m.id for update of m
 ), moved as (
     update message m set state = o.goal, code = case when o.goal = 4 then o.code else m.code end,
-           not_before = null, tried_at = null, at = business_now()
+           not_before = null, tried_at = null, at = (select business_now())
     from old o where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
 ), counted as (
     insert into message_count (round_id, step, org_id, state, n, households)

@@ -18,7 +18,7 @@ for update of m skip locked
 -- Durable before the try: from here on nobody can tell, until it is settled.
 with trying as (
     update message m set state = 1, tried_at = coalesce(m.tried_at, now()), not_before = %(held)s,
-           at = case when o.state = 1 then m.at else business_now() end
+           at = case when o.state = 1 then m.at else (select business_now()) end
     from (select id, state from message where period = %(period)s and shard = %(shard)s and id = any(%(ids)s)) o
     where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
     returning m.round_id, m.step, m.org_id, o.state as was, cardinality(m.taxpayer_ids) as h

@@ -70,7 +70,10 @@ def _home(row: Values, vault: Vault) -> Values:
 
 def households(facts: BlockFacts, year: int) -> list[Household]:
     """The households of a block, in order, for the bill of a year."""
-    homes = {row[0]: Household(*row, facts.province) for row in facts.homes}
+    homes = {
+        taxpayer_id: Household(taxpayer_id, kind, name, masked, authority, facts.province)
+        for taxpayer_id, kind, name, masked, authority in facts.homes
+    }
     for taxpayer_id, tax_type, *amounts in facts.taxes:
         homes[taxpayer_id].taxes.append(TaxFact(tax_type, *map(Decimal, amounts)))
     for taxpayer_id, month, code, claimed, inputs in facts.benefits:

@@ -12,9 +12,11 @@ from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.governance.vault import open_vault
 from outreach.imports.cells import lost_digits, normalise_all
+from outreach.imports.report import Progress
 from outreach.registry.people import TAX_NO_PURPOSE
 from outreach.runtime import Runtime
 from outreach.statements.record_files import TAX_NO, FileKind, detect_kind, read_csv
+from outreach.statements.tax_lines import UsualRows, copy_line, copy_lines
 
 _SQL = load_queries(__file__)
 _BLOCK = 20_000
@@ -49,21 +51,46 @@ class _Fault:
     reason: str
 
 
-async def load_records(rt: Runtime, path: Path, *, by: str = "system") -> Loaded:
+class _Reader:
+    """One file: its kind and headers, and what was learnt from the rows so far."""
+
+    __slots__ = ("headers", "kind", "place", "usual")
+
+    def __init__(self, kind: FileKind, headers: Sequence[str]) -> None:
+        self.kind, self.headers = kind, headers
+        # A header that stands twice counts by its last column, as a dictionary of the row has it.
+        self.place = max(place for place, header in enumerate(headers) if header == TAX_NO)
+        self.usual = UsualRows(headers) if kind.name == "tax_records" else None
+
+
+async def load_records(
+    rt: Runtime, path: Path, *, by: str = "system", progress: Progress | None = None
+) -> Loaded:
     """Load one CSV file; its kind is told from its headers (migration 0007 lists the columns).
 
     A bad row is left out and recorded with row number, column and reason, and so is a second row with the
-    same key. Raises InvalidInput when the file has no usable header.
+    same key. `progress` is called with (rows read, rows in the file) after each block; the second figure
+    counts lines and is put right at the end. Raises InvalidInput when the file has no usable header.
     """
     lines = read_csv(path)
-    digest = hashlib.sha256(path.read_bytes()).digest()
-    return await load_lines(rt, lines, name=path.name, sha256=digest, by=by)
+    data = path.read_bytes()
+    digest, total = hashlib.sha256(data).digest(), data.count(b"\n") - data.endswith(b"\n")
+    del data
+    return await load_lines(rt, lines, name=path.name, sha256=digest, by=by, total=total, progress=progress)
 
 
 async def load_lines(
-    rt: Runtime, lines: Iterable[Sequence[str]], *, name: str, sha256: bytes, by: str = "system"
+    rt: Runtime,
+    lines: Iterable[Sequence[str]],
+    *,
+    name: str,
+    sha256: bytes,
+    by: str = "system",
+    total: int | None = None,
+    progress: Progress | None = None,
 ) -> Loaded:
-    """As `load_records`, from lines that another reader (spreadsheets) gives; the first holds the headers."""
+    """As `load_records`, from lines that another reader (spreadsheets) gives; the first holds the headers.
+    `total` is what progress is told of their number."""
     rows = iter(lines)
     headers = [header.strip() for header in next(rows, [])]
     kind = detect_kind(headers)
@@ -71,42 +98,50 @@ async def load_lines(
     row = await rt.db.fetch_one(_SQL["start_import"], start)
     assert row is not None
     counts = dict.fromkeys(("read", "good", "bad", "new", "changed", "same"), 0)
+    reader = _Reader(kind, headers)
     try:
-        for block in _blocks(rows, headers):
-            await _load_block(rt, kind, row["id"], block, counts)
+        for block in _blocks(rows):
+            await _load_block(rt, reader, row["id"], block, counts)
+            if progress is not None:
+                progress(counts["read"], None if total is None else max(total, counts["read"]))
     except BaseException:
         await rt.db.execute(_SQL["fail_import"], {"id": row["id"]})
         raise
     await rt.db.execute(_SQL["finish_import"], {"id": row["id"], **counts})
+    if progress is not None:
+        progress(counts["read"], counts["read"])
     return Loaded(row["id"], kind.name, **counts)
 
 
-def _blocks(
-    rows: Iterator[Sequence[str]], headers: Sequence[str]
-) -> Iterator[list[tuple[int, dict[str, str]]]]:
-    numbered = enumerate(rows, start=2)
-    filled = ((number, dict(zip(headers, row, strict=False))) for number, row in numbered if any(row))
+def _blocks(rows: Iterator[Sequence[str]]) -> Iterator[list[tuple[int, Sequence[str]]]]:
+    filled = ((number, row) for number, row in enumerate(rows, start=2) if any(row))
     while block := list(islice(filled, _BLOCK)):
         yield block
 
 
 async def _load_block(
     rt: Runtime,
-    kind: FileKind,
+    reader: _Reader,
     import_id: int,
-    block: Sequence[tuple[int, Mapping[str, str]]],
+    block: Sequence[tuple[int, Sequence[str]]],
     counts: dict[str, int],
 ) -> None:
-    numbers = normalise_all([cells.get(TAX_NO, "") for _, cells in block])
-    indexes = open_vault(rt.settings).blind_indexes(TAX_NO_PURPOSE, numbers)
+    kind, place = reader.kind, reader.place
+    numbers = normalise_all([row[place] if len(row) > place else "" for _, row in block])
+    # Many rows of one household follow each other: one index and one look-up serve them all.
+    distinct = list(dict.fromkeys(numbers))
+    indexes = open_vault(rt.settings).blind_indexes(TAX_NO_PURPOSE, distinct)
     async with rt.db.begin() as conn:
         await conn.execute(_SQL["lock"])
         known = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
-        households = {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in known}
-        found = [households.get(index) for index in indexes]
-        rows, faults = _parse(kind, block, numbers, found)
+        by_index = {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in known}
+        households = {number: by_index.get(index) for number, index in zip(distinct, indexes, strict=True)}
+        rows, faults = _parse(reader, block, numbers, households)
         await conn.execute(_SQL[f"{kind.name}_block"])
-        await copy_rows(conn, "block", kind.table, rows)
+        if reader.usual is None:
+            await copy_rows(conn, "block", kind.table, rows)
+        else:
+            await copy_lines(conn, kind, rows)
         merged = await (await conn.execute(_SQL[f"{kind.name}_merge"])).fetchone()
         assert merged is not None
         shown = faults[: max(_MOST_ERRORS - counts["bad"], 0)]
@@ -122,22 +157,32 @@ async def _load_block(
 
 
 def _parse(
-    kind: FileKind,
-    block: Sequence[tuple[int, Mapping[str, str]]],
+    reader: _Reader,
+    block: Sequence[tuple[int, Sequence[str]]],
     numbers: Sequence[str],
-    found: Sequence[tuple[int, str] | None],
-) -> tuple[list[tuple[Any, ...]], list[_Fault]]:
-    rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    households: Mapping[str, tuple[int, str] | None],
+) -> tuple[list[Any], list[_Fault]]:
+    """Rows to write, as values or (tax records) as lines of COPY; and what is wrong with the others."""
+    rows: dict[tuple[Any, ...], Any] = {}
     faults: list[_Fault] = []
-    for (place, cells), number, household in zip(block, numbers, found, strict=True):
+    kind, usual = reader.kind, reader.usual
+    for (place, cells), number in zip(block, numbers, strict=True):
+        household = households[number]
+        if usual is not None and household is not None and (read := usual.read(cells)) is not None:
+            key = (household[0], read[0], read[1])
+            if key not in rows:
+                rows[key] = f"{household[0]}\t{read[2]}"
+                continue
         try:
-            row = _row(kind, cells, number, household)
+            row = _row(kind, dict(zip(reader.headers, cells, strict=False)), number, household)
             if row[: kind.key] in rows:
                 raise InvalidInput(kind.repeated, field=TAX_NO)
         except InvalidInput as error:
             faults.append(_Fault(place, str(error.details.get("field", "")), error.message))
             continue
-        rows[row[: kind.key]] = row
+        if usual is not None:
+            usual.remember(cells, row[1], row[2])
+        rows[row[: kind.key]] = row if usual is None else copy_line(row)
     return list(rows.values()), faults
 
 

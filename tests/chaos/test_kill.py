@@ -67,7 +67,7 @@ async def play(
         with worker(wire.rt, *mutants):
             await until(lambda: _at_rest(rt), 90)
             await wire.quiesce()
-            await until(lambda: _merged(rt), 20)
+            await until(lambda: _merged(rt), 60)
         counts = Counter(entry.key if adapter != "aliyun_sms" else entry.address for entry in books.entries)
         control = getattr(wire.simulators[adapter], "control_url", "") or _address(wire, adapter)
         (comparison,) = await compare_books(wire.rt, {adapter: control})
@@ -93,8 +93,9 @@ async def _at_rest(rt: Runtime) -> bool:
 
 async def _merged(rt: Runtime) -> bool:
     row = await rt.db.fetch_one(
-        "select count(*)::int as n from receipt_inbox where (arrived_in, id) > "
-        "((select arrived_in from receipt_cursor), (select id from receipt_cursor))"
+        "select (select count(*) from receipt_inbox where (arrived_in, id) > "
+        "((select arrived_in from receipt_cursor), (select id from receipt_cursor)))"
+        " + (select count(*) from receipt_orphan) as n"
     )
     return row == {"n": 0}
 

@@ -64,7 +64,7 @@ async def log_in(page: Page, login: str, password: str = PASSWORD) -> None:
     await page.wait_for_url("**/console/")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
     """Everything that runs, on a database of its own."""
     if not CHROMIUM.exists():

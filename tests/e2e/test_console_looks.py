@@ -1,6 +1,8 @@
 """Every page of the console in every size and light: no barrier (WCAG 2.2 AA by axe), no overflow, nothing
 that the content security policy had to stop, and the headers on every answer."""
 
+from typing import Any
+
 import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -62,7 +64,11 @@ async def complaints(page: Page, width: int) -> list[str]:
 @pytest.mark.parametrize(("width", "light"), LOOKS)
 async def test_every_page_is_open_to_everybody(console: Console, width: int, light: str) -> None:
     found: dict[str, list[str]] = {}
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": light, "reduced_motion": "reduce"}
+    options: dict[str, Any] = {
+        "viewport": {"width": width, "height": 900},
+        "color_scheme": light,
+        "reduced_motion": "reduce",
+    }
     async with console.visit(**options) as page:
         for pattern in PAGES:
             path = pattern.format(ids=console.ids)
@@ -74,7 +80,7 @@ async def test_every_page_is_open_to_everybody(console: Console, width: int, lig
 
 @pytest.mark.parametrize(("width", "light"), LOOKS)
 async def test_the_log_in_is_open_to_everybody(console: Console, width: int, light: str) -> None:
-    options = {"viewport": {"width": width, "height": 900}, "color_scheme": light}
+    options: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": light}
     async with console.visit(None, **options) as page:
         await page.goto("/console/login")
         assert await complaints(page, width) == []

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pyotp
-import pytest
 
 from outreach.governance.accounts import create_account
 from outreach.governance.api_keys import create_key
@@ -44,25 +43,26 @@ async def test_every_route_refuses_strangers_and_those_without_its_permission(to
         assert refused.json()["details"] == {"permission": permission}
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "Bearer",
-        "Bearer ",
-        "Basic b2s6eA==",
-        "Bearer ok_",
-        "Bearer ok_aaaaaaaa_bbbb",
-        "Bearer no_aaaaaaaa_bbbb",
-        "Bearer ok_%00_x",
-        "Bearer " + "ok_" + "a" * 5000,
-        "Bearer ok_\x7f\x80\xff_é",
-        "Bearer ok_' or 1=1 --_x",
-    ],
-)
-async def test_what_is_no_key_is_refused(town: Town, header: str) -> None:
-    answer = await town.client.get("/api/v1/labels", headers={b"authorization": header.encode("latin-1")})
-    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+NO_KEYS = [
+    "",
+    "Bearer",
+    "Bearer ",
+    "Basic b2s6eA==",
+    "Bearer ok_",
+    "Bearer ok_aaaaaaaa_bbbb",
+    "Bearer no_aaaaaaaa_bbbb",
+    "Bearer ok_%00_x",
+    "Bearer " + "ok_" + "a" * 5000,
+    "Bearer ok_\x7f\x80\xff_é",
+    "Bearer ok_' or 1=1 --_x",
+]
+
+
+async def test_what_is_no_key_is_refused(town: Town) -> None:
+    for header in NO_KEYS:
+        headers = {b"authorization": header.encode("latin-1")}
+        answer = await town.client.get("/api/v1/labels", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated"), header
 
 
 async def test_a_key_of_another_secret_revoked_or_expired_is_refused(town: Town) -> None:

@@ -1,7 +1,5 @@
 """Labels and segments over the API: counted, explained, saved; errors at their place."""
 
-import pytest
-
 from tests.integration.api_town import Town
 from tests.town import CITY, COUNTY
 
@@ -27,12 +25,11 @@ async def test_an_error_has_line_column_and_suggestion(town: Town) -> None:
     assert (details["line"], details["column"], details["suggestion"]) == (2, 5, "iit.must_file")
 
 
-@pytest.mark.parametrize(
-    "text", ["(" * 5000, "not " * 3000, "a" * 16_001, "\x00", "", "everyone; drop table", "💥"]
-)
-async def test_hostile_expressions_are_refused(town: Town, text: str) -> None:
-    answer = await town.post("/segments/count", {"expression": text})
-    assert answer.status_code == 422
+async def test_hostile_expressions_are_refused(town: Town) -> None:
+    many = ("(" * 5000, "not " * 3000, "a" * 16_001, "\x00", "", "everyone; drop table", "💥")
+    for text in many:
+        answer = await town.post("/segments/count", {"expression": text})
+        assert answer.status_code == 422, text[:20]
 
 
 async def test_a_household_is_explained(town: Town) -> None:

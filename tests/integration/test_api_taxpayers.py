@@ -1,27 +1,26 @@
 """Taxpayers over the API: found, shown masked, with what happened to them and their statements."""
 
-import pytest
-
 from tests.integration.api_town import Town
 from tests.town import COUNTY, mobile
 
 
-@pytest.mark.parametrize("text", ["number", "mobile", "示例企业2"])
-async def test_a_household_is_found_by_number_mobile_and_name(town: Town, text: str) -> None:
-    given = {"number": town.tax_no(2), "mobile": mobile(2)}.get(text, text)
-    rows = (await town.post("/taxpayers/search", {"q": given})).json()["rows"]
-    assert [(row["id"], row["name"], row["tax_no"]) for row in rows] == [(2, "示例企业2", town.tax_no(2))]
+async def test_a_household_is_found_by_number_mobile_and_name(town: Town) -> None:
+    for given in (town.tax_no(2), mobile(2), "示例企业2"):
+        rows = (await town.post("/taxpayers/search", {"q": given})).json()["rows"]
+        assert [(row["id"], row["name"], row["tax_no"]) for row in rows] == [
+            (2, "示例企业2", town.tax_no(2))
+        ], given
 
 
 async def test_a_search_leaves_no_number_in_an_address(town: Town) -> None:
     assert (await town.get(f"/taxpayers/search?q={mobile(1)}")).status_code == 422
 
 
-@pytest.mark.parametrize("text", ["", "x", "%", "__", "\\\\", "' or 1=1 --", "\x00ab", "x" * 101])
-async def test_hostile_searches_find_nothing(town: Town, text: str) -> None:
-    answer = await town.post("/taxpayers/search", {"q": text})
-    assert answer.status_code in (200, 422)
-    assert answer.json().get("rows", []) == []
+async def test_hostile_searches_find_nothing(town: Town) -> None:
+    for text in ("", "x", "%%", "__", "\\\\", "' or 1=1 --", "\x00ab", "x" * 101):
+        answer = await town.post("/taxpayers/search", {"q": text})
+        assert answer.status_code in (200, 422), text
+        assert answer.json().get("rows", []) == [], text
 
 
 async def test_one_household_is_masked(town: Town) -> None:
@@ -65,6 +64,6 @@ async def test_a_statement_is_issued_once_and_listed(town: Town) -> None:
     assert (await town.get("/taxpayers/2/statements")).json() == {"rows": []}
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "2147483648", "1.5", "abc", "%00"])
-async def test_what_is_no_id_is_refused(town: Town, number: str) -> None:
-    assert (await town.get(f"/taxpayers/{number}")).status_code == 422
+async def test_what_is_no_id_is_refused(town: Town) -> None:
+    for number in ("0", "-1", "2147483648", "1.5", "abc", "%00", "9" * 5000):
+        assert (await town.get(f"/taxpayers/{number}")).status_code == 422, number

@@ -4,7 +4,6 @@ repeated."""
 from typing import Any
 
 import httpx
-import pytest
 from fastapi import FastAPI
 
 from channels.base import WebhookReply, WebhookRequest
@@ -48,25 +47,21 @@ async def test_a_receipt_is_durable_before_the_answer(town: Town) -> None:
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "path", ["{n}/{wrong}/report", "999/{secret}/report", "0/{secret}/report", "{n}", "abc/{secret}/report"]
-)
-async def test_a_wrong_address_is_not_there(town: Town, path: str) -> None:
+async def test_a_wrong_address_is_not_there(town: Town) -> None:
     number, secret = await gateway(town.rt)
     wrong = secret[:-1] + ("0" if secret[-1] != "0" else "1")
-    address = path.format(n=number, secret=secret, wrong=wrong)
-    assert (await town.client.post(f"/hooks/{address}", json=[REPORT])).status_code == 404
-    assert (await town.client.post(f"/hooks/{'9' * 5000}/{secret}", json=[REPORT])).status_code == 404
+    paths = [f"{number}/{wrong}/report", f"999/{secret}/report", f"0/{secret}/report", f"{number}", ""]
+    for path in [*paths, f"abc/{secret}/report", f"{'9' * 5000}/{secret}", f"{number}/%ff/report"]:
+        assert (await town.client.post(f"/hooks/{path}", json=[REPORT])).status_code == 404, path
+    assert (await town.client.put(f"/hooks/{number}/{secret}/report", json=[REPORT])).status_code == 404
     assert await inbox(town.rt) == []
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 20_000, b'[{"success": true}]', b"null"]
-)
-async def test_what_the_provider_did_not_write_is_refused(town: Town, body: bytes) -> None:
+async def test_what_the_provider_did_not_write_is_refused(town: Town) -> None:
     number, secret = await gateway(town.rt)
-    answer = await town.client.post(f"/hooks/{number}/{secret}/report", content=body)
-    assert answer.status_code in (200, 403)
+    for body in (b"", b"{", b"[]", b"\xff\xfe", b"[" * 20_000, b'[{"success": true}]', b"null"):
+        answer = await town.client.post(f"/hooks/{number}/{secret}/report", content=body)
+        assert answer.status_code in (200, 403), body[:20]
     assert await inbox(town.rt) == []
 
 

@@ -27,6 +27,7 @@ from outreach.statements.links import (
     revoke_links,
     token_hash,
 )
+from outreach.statements.records import load_records
 from tests.integration.statement_samples import (
     COMPANY,
     ELSEWHERE,
@@ -92,6 +93,36 @@ class TestRecords:
             assert (error["row_number"], error["field"]) == (number, field)
             assert reason in error["reason"]
         assert errors[-1]["row_number"] == 11 and "两次" in errors[-1]["reason"]
+
+    async def test_rows_of_the_short_way_are_judged_alike(self, city: Runtime, tmp_path: Path) -> None:
+        """The first row of a period and tax type is read with care, the others the short way; faults show."""
+        number = COMPANY.tax_no
+        lines = [
+            f"{number},202001,增值税,1,1,,",
+            f"{SHOP.tax_no},202001,增值税,2.5,2.50,0.1,",
+            f"{number},202001,增值税,3,3,,",
+            f"{ELSEWHERE.tax_no},202001,增值税,4,4.001,,",
+            "91999999MA0NOBODY9,202001,增值税,5,5,,",
+            f"{number},202001,税\\t种,6,6,6,6",
+        ]
+        done: list[tuple[int, int | None]] = []
+        path = tmp_path / "tax.csv"
+        path.write_text("\n".join([TAX_HEADER, *lines]) + "\n", encoding="utf-8")
+        loaded = await load_records(city, path, progress=lambda at, total: done.append((at, total)))
+        assert (loaded.read, loaded.new, loaded.bad) == (6, 3, 3) and done[-1] == (6, 6)
+        errors = await city.db.fetch(
+            "select row_number from import_error where import_id = %(id)s order by 1",
+            {"id": loaded.import_id},
+        )
+        assert [error["row_number"] for error in errors] == [4, 5, 6]
+        rows = await city.db.fetch(
+            "select tax_type, paid, refunded from tax_record where month = 202001 order by declared"
+        )
+        assert [(row["tax_type"], row["paid"], row["refunded"]) for row in rows] == [
+            ("增值税", Decimal("1.00"), Decimal("0.00")),
+            ("增值税", Decimal("2.50"), Decimal("0.10")),
+            ("税\\t种", Decimal("6.00"), Decimal("6.00")),
+        ]
 
     async def test_benefits_out_of_force_are_refused_when_loaded(self, city: Runtime, tmp_path: Path) -> None:
         header = "纳税人识别号,所属期,优惠代码,销售额\n"
@@ -175,6 +206,11 @@ class TestBills:
     async def test_two_issues_at_once_make_one_document_each(self, city: Runtime) -> None:
         issued = await asyncio.gather(*(issue_yearly_bills(city, 2025, scope_org_id=1) for _ in range(2)))
         assert sum(one.documents for one in issued) == 4 and sum(one.corrections for one in issued) == 0
+
+    async def test_other_processes_make_the_same_documents(self, city: Runtime) -> None:
+        first = await issue_yearly_bills(city, 2025, scope_org_id=1, processes=2)
+        again = await issue_yearly_bills(city, 2025, scope_org_id=1)
+        assert first.documents == again.unchanged == 4 and again.documents == 0
 
     async def test_amounts_are_sealed(self, city: Runtime) -> None:
         await issue_yearly_bills(city, 2025, scope_org_id=1)

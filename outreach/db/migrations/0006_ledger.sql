@@ -69,6 +69,7 @@ create table message (
     not_before timestamptz,
     tried_at timestamptz,
     at timestamptz not null,
+    sent_at timestamptz,
     taxpayer_ids int[] not null,
     ref text,
     code text,
@@ -77,6 +78,7 @@ create table message (
 ) partition by list (period);
 create index message_resting on message (not_before) where not_before is not null;
 comment on column message.at is 'business time of the last change of state';
+comment on column message.sent_at is 'business time of the first try; null for what has never left';
 comment on column message.tried_at is 'machine time of the first try, kept while the outcome is unknown';
 comment on column message.not_before is 'machine time before which an unknown or deferred message rests';
 

@@ -16,8 +16,9 @@ from outreach.governance.accounts import (
     list_accounts,
     set_state,
 )
-from outreach.governance.api_keys import create_key, list_keys, revoke_key
+from outreach.governance.api_keys import PERSONS_ONLY, create_key, list_keys, revoke_key
 from outreach.governance.audit import verify_audit
+from outreach.governance.permissions import PERMISSIONS
 from outreach.governance.scope import scope_choices
 from outreach.governance.totp import reset_second_factor
 from outreach.web.console.access import console_routes, runtime_of
@@ -213,6 +214,7 @@ async def _keys_page(
         typed=typed,
         key=key,
         chosen=chosen,
+        offered={code: word for code, word in PERMISSIONS.items() if code not in PERSONS_ONLY},
         now=await runtime_of(request).now(),
     )
 

@@ -1,0 +1,237 @@
+"""The pieces of the console as data: bars that never hide a difference, words and numbers, forms and back."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outreach.errors import InvalidInput
+from outreach.governance.attempts import FREE_TRIES, HOURLY_TRIES, HOURLY_TRIES_REMOTE, Tries, wait_for
+from outreach.ledger.states import State
+from outreach.web.console.pieces import STATE_ORDER, WIDTH, Balance, Part, message_balance
+from outreach.web.console.show_rounds import audience_balance
+from outreach.web.console.template_form import content_of, form_of
+from outreach.web.console.wording import ago, moment, percent, span, wan
+from outreach.web.middleware import MIB, body_limit
+from outreach.web.previews import faults, mark
+from outreach.web.reads.figures import RoundFigures
+from outreach.web.reads.health import Health, is_quiet, stalls
+from outreach.web.reads.paging import decode_numbers, encode_cursor
+
+STATIC = Path(__file__).parents[2] / "outreach" / "web" / "static" / "console"
+NOW = datetime(2026, 3, 18, 2, 24, tzinfo=UTC)
+
+
+def balance(whole: int, *counts: int) -> Balance:
+    return Balance("x", whole, "户", tuple(Part(str(n), count, "planned") for n, count in enumerate(counts)))
+
+
+@given(st.lists(st.integers(0, 10_000_000), max_size=12), st.integers(-5000, 5000))
+def test_a_bar_is_always_full_and_nothing_that_exists_is_invisible(
+    counts: list[int], difference: int
+) -> None:
+    whole = max(0, sum(counts) + difference)
+    bar = balance(whole, *counts)
+    assert bar.gap == whole - sum(counts)
+    shown = bar.pieces
+    assert [piece.part.count for piece in shown] == [n for n in [*counts, abs(bar.gap)] if n]
+    if shown:
+        assert sum(piece.width for piece in shown) == pytest.approx(WIDTH, abs=0.2)
+        assert all(piece.width >= 3.99 for piece in shown)
+        ends = [0.0, *(piece.x + piece.width for piece in shown)]
+        assert [piece.x for piece in shown] == pytest.approx(ends[:-1], abs=0.1)
+
+
+@pytest.mark.parametrize(("whole", "word"), [(101, "合计不足"), (99, "合计超出")])
+def test_a_difference_is_a_part_of_its_own(whole: int, word: str) -> None:
+    last = balance(whole, 60, 40).pieces[-1]
+    assert (last.part.name, last.part.count, last.part.style) == (word, 1, "gap")
+
+
+def test_widths_follow_the_numbers() -> None:
+    pieces = balance(100, 75, 25).pieces
+    assert [piece.width for piece in pieces] == [750, 250]
+
+
+def test_every_state_has_its_place_on_the_bar() -> None:
+    assert sorted(STATE_ORDER) == sorted(State)
+    bar = message_balance({int(state): 1 for state in State}, href="/x?round=1")
+    assert bar.gap == 0
+    assert bar.parts[0].href == f"/x?round=1&state={int(STATE_ORDER[0])}"
+
+
+def test_an_audience_keeps_the_order_of_the_gate_and_a_forecast_has_no_lists() -> None:
+    figures = RoundFigures(10, 6, (("already_done", 3), ("exempt", 1)))
+    frozen, expected = audience_balance(figures, 7), audience_balance(figures, None)
+    assert [part.name for part in frozen.parts] == ["列入发送", "已办结", "按规定免办"]
+    assert frozen.parts[1].href == "/console/rounds/7/households?set=already_done"
+    assert {part.href for part in expected.parts} == {""}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (9_999, "9,999"),
+        (10_000, "1.0 万"),
+        (1_234_567, "123.5 万"),
+        (10**8, "1.00 亿"),
+        (None, "—"),
+    ],
+)
+def test_large_numbers_are_read_in_ten_thousands(value: int | None, text: str) -> None:
+    assert wan(value) == text
+
+
+def test_times_are_beijing_and_spans_have_two_units() -> None:
+    assert moment(NOW) == "2026-03-18 10:24"
+    assert span(timedelta(days=2, hours=3, minutes=4)) == "2 天 3 小时"
+    assert span(timedelta(seconds=12)) == "12 秒"
+    assert ago(NOW - timedelta(minutes=5), NOW) == "5 分钟前"
+    assert (percent(1, 3), percent(1, 0)) == ("33.33%", "—")
+
+
+@pytest.mark.parametrize(
+    ("clock", "quiet"),
+    [("21:59", False), ("22:00", True), ("03:00", True), ("07:59", True), ("08:00", False)],
+)
+def test_quiet_hours_run_over_midnight(clock: str, quiet: bool) -> None:
+    now = datetime.fromisoformat(f"2026-03-18T{clock}:00+08:00")
+    assert is_quiet(time(22), time(8), now) is quiet
+    assert not is_quiet(None, None, now)
+
+
+def a_round(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "state": "running",
+        "campaign_state": "running",
+        "quiet_from": time(22),
+        "quiet_to": time(8),
+        "starts_at": NOW - timedelta(hours=1),
+        "now": NOW,
+    }
+    return plain | changes
+
+
+def gateway(**changes: Any) -> dict[str, Any]:
+    return {"channel": "sms", "state": "active", "rate": 100.0, "backlog": 0} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "health", "said"),
+    [
+        ({}, Health(1, [gateway()]), None),
+        ({"state": "paused"}, Health(1, [gateway()]), "已被暂停"),
+        ({"now": NOW.replace(hour=15)}, Health(1, [gateway()]), "静默时段，08:00"),
+        ({}, Health(0, [gateway()]), "没有发送进程"),
+        ({}, Health(1, [gateway(state="closed")]), "没有可用的「短信」网关"),
+        ({}, Health(1, [gateway(rate=1.0)]), "大约还需 16 分钟"),
+        ({"state": "scheduled", "campaign_state": "draft"}, Health(1, [gateway()]), "还没有审批"),
+        (
+            {"state": "scheduled", "starts_at": NOW + timedelta(days=1)},
+            Health(1, [gateway()]),
+            "2026-03-19 10:24",
+        ),
+        ({"state": "finished"}, Health(0, []), None),
+    ],
+)
+def test_a_round_that_stands_says_why(changes: dict[str, Any], health: Health, said: str | None) -> None:
+    sentences = stalls(a_round(**changes), ["sms"], health, 1_000, 0)
+    assert sentences == [] if said is None else said in "".join(sentences)
+
+
+@pytest.mark.parametrize(
+    ("channel", "content"),
+    [
+        ("sms", {"text": "您好"}),
+        (
+            "rcs",
+            {
+                "title": "标题",
+                "body": "正文",
+                "text": "回落",
+                "actions": [{"kind": "dial", "label": "咨询", "value": "12366"}],
+                "chips": [{"kind": "reply", "label": "退订", "value": "退订"}],
+            },
+        ),
+        ("wechat", {"fields": {"thing1": "个税：汇算", "time2": "6月30日"}}),
+        ("email", {"subject": "主题", "text": "文本", "html": "<p>正文</p>"}),
+    ],
+)
+def test_a_content_survives_the_form(channel: str, content: dict[str, Any]) -> None:
+    assert content_of(channel, form_of(channel, content)) == content
+
+
+def test_all_faults_of_a_content_are_told_at_once() -> None:
+    found = faults(
+        "rcs",
+        {"title": "{{ a", "body": "好", "text": "{% if %}", "actions": [{"kind": "url", "label": "{{"}]},
+    )
+    assert set(found) == {"title", "text", "actions"}
+
+
+def test_marks_enclose_values_and_nothing_of_a_value_is_markup() -> None:
+    marked = mark("<b>{{ name }}</b>{{ name }}", "sms", {"name": "<i>${name}</i>"})
+    assert "<mark>&lt;i&gt;${name}&lt;/i&gt;</mark>" in marked
+    assert "<b>" not in marked and "<i>" not in marked
+
+
+@given(st.integers(-(2**62), 2**62), st.integers(0, 10))
+def test_a_cursor_comes_back_as_it_was(first: int, second: int) -> None:
+    assert decode_numbers(encode_cursor(first, second), 2) == [first, second]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "!!!", "W10", encode_cursor("a"), encode_cursor(1, 2), encode_cursor(2**70)]
+)
+def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidInput):
+        decode_numbers(cursor, 1)
+
+
+@pytest.mark.parametrize(
+    ("account", "remote", "seconds"),
+    [
+        (FREE_TRIES - 1, 4, 0),
+        (FREE_TRIES, 5, 2),
+        (FREE_TRIES + 3, 8, 16),
+        (HOURLY_TRIES, 20, 900),
+        (1, HOURLY_TRIES_REMOTE, 900),
+    ],
+)
+def test_waits_double_and_are_never_for_ever(account: int, remote: int, seconds: int) -> None:
+    assert wait_for(Tries(account, remote, NOW, NOW)) == timedelta(seconds=seconds)
+    assert wait_for(Tries(account, remote, NOW - timedelta(minutes=16), NOW)) == timedelta(0)
+
+
+def test_bodies_are_limited_by_what_they_are_for() -> None:
+    assert body_limit("/hooks/1/secret/x") == MIB
+    assert body_limit("/console/login") < MIB < body_limit("/console/settings/imports/upload")
+
+
+@pytest.mark.parametrize(
+    "sheet", sorted(path.name for path in STATIC.glob("*.css") if path.name != "tokens.css")
+)
+def test_only_the_tokens_hold_a_colour_or_a_size(sheet: str) -> None:
+    text = re.sub(r"/\*.*?\*/", "", (STATIC / sheet).read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if "@media" not in line]
+    literal = re.compile(r"#[0-9a-fA-F]{3,8}\b|\d(px|rem|em)\b|\b(rgb|hsl)a?\(|:\s*(white|black|red)\b")
+    assert [line for line in lines if literal.search(line)] == []
+
+
+def test_every_token_that_is_used_is_defined_in_both_lights() -> None:
+    tokens = (STATIC / "tokens.css").read_text(encoding="utf-8")
+    light, dark = tokens.split("@media (prefers-color-scheme: dark)")
+    defined = set(re.findall(r"(--[\w-]+):", light))
+    used = {
+        name for path in STATIC.glob("*.css") for name in re.findall(r"var\((--[\w-]+)", path.read_text())
+    }
+    assert used <= defined
+    colours = {
+        name for name, value in re.findall(r"(--[\w-]+):\s*([^;]+);", light) if value.startswith(("#", "rgb"))
+    }
+    assert colours - set(re.findall(r"(--[\w-]+):", dark)) == {"--paper"}
