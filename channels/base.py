@@ -278,6 +278,8 @@ class Adapter(ABC):
     name: ClassVar[str]
     facts: ClassVar[Facts]
     config_type: ClassVar[type[Config]]
+    shares_tokens: ClassVar[bool] = False
+    """Whether the adapter takes `tokens`, a `channels.tokens.TokenStore`, beside its configuration."""
 
     async def open(self) -> None:
         """Connect, fetch what is needed. Raises GatewayError."""

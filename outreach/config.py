@@ -29,7 +29,6 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=8, ge=2, le=200)
     senders: int = Field(default=4, ge=1, le=64)
     lease_seconds: float = Field(default=60.0, gt=1)
-    quiet_seconds: float = Field(default=900.0, gt=0)
     tick_seconds: float = Field(default=1.0, gt=0)
     log_level: str = "INFO"
     log_json: bool = True

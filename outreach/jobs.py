@@ -51,7 +51,10 @@ def build_worker(
 ) -> Worker:
     """An arq worker for one queue inside this process; it handles no signals of its own."""
     return Worker(
-        functions=[func(job, name=name, keep_result=0, max_tries=1) for name, job in jobs.items()],
+        functions=[
+            func(job, name=name, keep_result=0, max_tries=1)  # type: ignore[arg-type]
+            for name, job in jobs.items()
+        ],
         queue_name=QUEUES[queue],
         redis_pool=open_queue(rt),
         handle_signals=False,

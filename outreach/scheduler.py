@@ -19,6 +19,7 @@ from outreach.labels.cache import SetCache
 from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
+from outreach.statements.links import forget_codes
 
 _LOCK = 7_640_003
 
@@ -48,6 +49,7 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         max_instances=1,
         coalesce=True,
     )
+    scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
     scheduler.start()
     await stop.wait()
     scheduler.pause()

@@ -3,6 +3,6 @@
 from channels.fiveg_bot.adapter import FivegBot
 from channels.fiveg_bot.config import FivegBotConfig
 from channels.fiveg_bot.media import Media
-from channels.fiveg_bot.tokens import LocalTokens, Token, TokenStore
+from channels.fiveg_bot.tokens import Token
 
-__all__ = ["FivegBot", "FivegBotConfig", "LocalTokens", "Media", "Token", "TokenStore"]
+__all__ = ["FivegBot", "FivegBotConfig", "Media", "Token"]

@@ -36,8 +36,9 @@ from channels.fiveg_bot.config import FivegBotConfig
 from channels.fiveg_bot.keys import conversation_id, pack_key
 from channels.fiveg_bot.media import Media, MediaLibrary
 from channels.fiveg_bot.pushes import SignatureCheck, parse_push
-from channels.fiveg_bot.tokens import LocalTokens, TokenFailed, TokenStore
+from channels.fiveg_bot.tokens import TokenFailed
 from channels.http import MaybeSent, NotSent
+from channels.tokens import LocalTokens, TokenStore
 
 TEXT_LENGTH = 2000
 _PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
@@ -55,6 +56,7 @@ class FivegBot(Adapter):
 
     name: ClassVar[str] = "fiveg_bot"
     config_type: ClassVar[type[FivegBotConfig]] = FivegBotConfig
+    shares_tokens: ClassVar[bool] = True
     facts: ClassVar[Facts] = Facts(
         channel=Channel.RCS,
         batch_size=1,

@@ -13,8 +13,9 @@ import orjson
 from channels.errors import Fault
 from channels.fiveg_bot.codes import FAULT_OF, error_code, pause_after, read_json, token_refused
 from channels.fiveg_bot.config import FivegBotConfig
-from channels.fiveg_bot.tokens import SHARE_OF_LIFE, Token, TokenFailed, TokenSource, TokenStore
+from channels.fiveg_bot.tokens import SHARE_OF_LIFE, Token, TokenFailed, TokenSource
 from channels.http import Http, MaybeSent, NotSent, Response
+from channels.tokens import TokenStore
 
 _PREFIX = "accesstoken "
 _DEFAULT_LIFE = 7200.0

@@ -5,16 +5,14 @@ Fetching a token kills the one before it, and a day allows 2,000: so processes s
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Protocol
 
 import orjson
 
 from channels.errors import Fault, GatewayError
+from channels.tokens import TokenStore
 
 SHARE_OF_LIFE = 0.8
 FETCH_BURST = 30
@@ -40,48 +38,6 @@ class TokenFailed(GatewayError):
     def __init__(self, fault: Fault, message: str, code: str = "", pause: timedelta | None = None) -> None:
         super().__init__(fault, message, code)
         self.pause = pause
-
-
-class TokenStore(Protocol):
-    """Where the processes of one installation keep a bot's token, by a name that holds no secret.
-
-    `load` and `save` are called under `lock`. What is stored is a credential: it must not be logged and
-    should not outlive `seconds`. A store must not raise: without its server it finds and keeps nothing.
-    """
-
-    def lock(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Held while one process looks for a newer token or fetches one."""
-        ...
-
-    async def load(self, name: str) -> bytes | None:
-        """What was saved last, if it is still there."""
-        ...
-
-    async def save(self, name: str, token: bytes, seconds: float) -> None:
-        """Keep a token for as long as it lives."""
-        ...
-
-
-class LocalTokens:
-    """A store within one process, for installations that run a single one."""
-
-    def __init__(self) -> None:
-        self._saved: dict[str, bytes] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    @asynccontextmanager
-    async def lock(self, name: str) -> AsyncIterator[None]:
-        """See TokenStore."""
-        async with self._locks[name]:
-            yield
-
-    async def load(self, name: str) -> bytes | None:
-        """See TokenStore."""
-        return self._saved.get(name)
-
-    async def save(self, name: str, token: bytes, seconds: float) -> None:
-        """See TokenStore."""
-        self._saved[name] = token
 
 
 class TokenSource:

@@ -23,6 +23,7 @@ from channels.base import (
 )
 from channels.errors import Fault, GatewayError, WebhookRejected
 from channels.http import MaybeSent, NotSent
+from channels.tokens import LocalTokens, TokenStore
 from channels.wechat_official import crypto, pushes
 from channels.wechat_official.answers import explain, fault_of, result_of
 from channels.wechat_official.client import Client, TooLate, Unreadable, no_answer
@@ -69,12 +70,20 @@ class WechatOfficial(Adapter):
         features=frozenset({"uplink", "filed_template"}),
     )
     config_type: ClassVar[type[Config]] = WechatOfficialConfig
+    shares_tokens: ClassVar[bool] = True
 
-    def __init__(self, config: WechatOfficialConfig) -> None:
+    def __init__(self, config: WechatOfficialConfig, tokens: TokenStore | None = None) -> None:
         self._config = config
         self._key = crypto.read_key(config.encoding_aes_key.get_secret_value())
         secret = config.app_secret.get_secret_value()
-        self._client = Client(config.api_base, config.app_id, secret, config.timeout, config.concurrency)
+        self._client = Client(
+            config.api_base,
+            config.app_id,
+            secret,
+            config.timeout,
+            config.concurrency,
+            tokens or LocalTokens(),
+        )
 
     async def open(self) -> None:
         """Fetch the access token. Raises GatewayError."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import orjson
 
 from channels.errors import Fault, GatewayError
 from channels.http import Http, MaybeSent, NotSent, Response
+from channels.tokens import TokenStore
 from channels.wechat_official.answers import STALE_TOKEN, Answer, explain, fault_of
 
 _EARLY = 300.0
@@ -33,8 +35,14 @@ class TooLate(Exception):
 class Client:
     """The platform's HTTP interface for one account. At most `concurrency` requests at a time."""
 
-    def __init__(self, base: str, app_id: str, secret: str, timeout: float, concurrency: int) -> None:
+    def __init__(
+        self, base: str, app_id: str, secret: str, timeout: float, concurrency: int, tokens: TokenStore
+    ) -> None:
         self._base = base.rstrip("/")
+        self._tokens = tokens
+        # The credentials are part of the name: a check of wrong ones must not pass with another's token.
+        digest = blake2b(f"{self._base}|{app_id}|{secret}".encode(), digest_size=8).hexdigest()
+        self._name = f"wechat_official:{app_id}:{digest}"
         self._grant = {"grant_type": "client_credential", "appid": app_id, "secret": secret}
         self._http = Http(timeout, concurrency)
         self._slots = asyncio.Semaphore(concurrency)
@@ -90,7 +98,7 @@ class Client:
 
     async def _renew(self) -> None:
         try:
-            await self._fetch(force=False)
+            await self._take_or_fetch(refused="", force=False)
         except GatewayError as error:
             # A token is renewed while the old one still works: an outage of a minute need not be felt.
             if error.fault is not Fault.UNREACHABLE or time.monotonic() >= self._ends_at:
@@ -98,12 +106,29 @@ class Client:
             self._renew_at = min(time.monotonic() + _RETRY_RENEWAL, self._ends_at)
 
     async def _exchange(self, refused: str) -> None:
-        await self._fetch(force=False)
+        await self._take_or_fetch(refused=refused, force=False)
         # The platform hands out the same token until its end, even one that another system has
         # invalidated. Forcing is limited to 20 a day, 30 seconds apart.
         if self._token == refused and time.monotonic() - self._forced_at >= _FORCE_EVERY:
             self._forced_at = time.monotonic()
-            await self._fetch(force=True)
+            await self._take_or_fetch(refused=refused, force=True)
+
+    async def _take_or_fetch(self, *, refused: str, force: bool) -> None:
+        async with self._tokens.lock(self._name):
+            saved = await self._tokens.load(self._name)
+            if saved is None or not self._take(orjson.loads(saved), refused):
+                await self._fetch(force=force)
+                seconds = self._ends_at - time.monotonic()
+                shared = {"token": self._token, "ends_at": time.time() + seconds}
+                await self._tokens.save(self._name, orjson.dumps(shared), seconds)
+
+    def _take(self, shared: Mapping[str, Any], refused: str) -> bool:
+        seconds = shared["ends_at"] - time.time()
+        if shared["token"] == refused or seconds <= _EARLY:
+            return False
+        self._token, self._ends_at = shared["token"], time.monotonic() + seconds
+        self._renew_at = self._ends_at - _EARLY
+        return True
 
     async def _fetch(self, *, force: bool) -> None:
         body = orjson.dumps({**self._grant, "force_refresh": force})
@@ -126,9 +151,7 @@ class Client:
         self._token, self._ends_at = quote(token, safe=""), now + seconds
         self._renew_at = now + max(seconds - _EARLY, seconds / 2)
 
-    async def _ask(
-        self, method: str, path: str, token: str, body: bytes, deadline: float | None
-    ) -> Answer:
+    async def _ask(self, method: str, path: str, token: str, body: bytes, deadline: float | None) -> Answer:
         async with self._slots:
             if deadline is not None and asyncio.get_running_loop().time() > deadline:
                 raise TooLate

@@ -48,14 +48,14 @@ class Database:
     async def fetch(self, query: str, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of one query in a transaction of its own."""
         async with self.begin() as connection:
-            return await (await connection.execute(query, params)).fetchall()  # type: ignore[call-overload]
+            return await (await connection.execute(query, params)).fetchall()
 
     async def fetch_one(self, query: str, params: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """The first row, or None."""
         async with self.begin() as connection:
-            return await (await connection.execute(query, params)).fetchone()  # type: ignore[call-overload]
+            return await (await connection.execute(query, params)).fetchone()
 
     async def execute(self, query: str, params: dict[str, Any] | None = None) -> int:
         """Run one statement in a transaction of its own; the number of rows it touched."""
         async with self.begin() as connection:
-            return (await connection.execute(query, params)).rowcount  # type: ignore[call-overload]
+            return (await connection.execute(query, params)).rowcount

@@ -38,6 +38,9 @@ _NAMES = {
     "persons": "人员与联系方式",
     "labels": "标签",
     "attributes": "属性",
+    "tax_records.csv": "申报缴款",
+    "benefit_records.csv": "优惠享受",
+    "annual_records.csv": "年度数据",
 }
 
 
@@ -57,8 +60,8 @@ async def load_city(rt: Runtime, taxpayers: int, seed: int, console: Console) ->
                 await _import(rt, kind, path, bars, notes)
         for name in RECORDS:
             if (folder / name).exists():
-                bars.add_task(f"      {name}", total=1, completed=1)
-                await load_records(rt, folder / name, by="demo")
+                task = bars.add_task(f"      {_NAMES[name]} {name}", total=None)
+                await load_records(rt, folder / name, by="demo", progress=_show(bars, task))
     for note in notes:
         console.print(note, highlight=False)
     return City(root, folder)

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from channels.base import Adapter, Facts
 from channels.errors import GatewayError
 from channels.registry import ADAPTERS
+from channels.tokens import TokenStore
 from outreach.config import Settings
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.governance.vault import open_vault
 from outreach.ledger.limits import Rate
+from outreach.ledger.token_store import ValkeyTokens
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
@@ -129,12 +131,16 @@ async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
     }
 
 
-def build_adapter(settings: Settings, gateway: Gateway) -> tuple[Adapter, float]:
-    """The account's adapter, not yet opened, and the seconds within which its `send` returns."""
+def build_adapter(
+    settings: Settings, gateway: Gateway, tokens: TokenStore | None = None
+) -> tuple[Adapter, float]:
+    """The account's adapter, not yet opened, and the seconds within which its `send` returns. `tokens`: where
+    the processes share access tokens; None for an adapter that is never opened."""
     adapter = ADAPTERS[gateway.adapter]
     text = open_vault(settings).decrypt("gateway", "config_enc", gateway.id, gateway.config_enc)
     config = adapter.config_type.model_validate_json(text)
-    return adapter(config), config.timeout * _SEND_TIMEOUTS  # type: ignore[call-arg]
+    shared = {"tokens": tokens} if adapter.shares_tokens else {}
+    return adapter(config, **shared), config.timeout * _SEND_TIMEOUTS  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,7 @@ class Fleet:
 
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
+        self._tokens = ValkeyTokens(rt.redis, open_vault(rt.settings))
         self._gateways: dict[int, Gateway] = {}
         self._loaded_at = -_REFRESH_SECONDS
         self._open: dict[int, Account] = {}
@@ -209,7 +216,7 @@ class Fleet:
             failure = None
         if failure is not None and time.monotonic() < failure.until:
             raise GatewayError(failure.error.fault, failure.error.message, failure.error.code)
-        adapter, seconds = build_adapter(self._rt.settings, gateway)
+        adapter, seconds = build_adapter(self._rt.settings, gateway, self._tokens)
         try:
             await adapter.open()
         except GatewayError as error:

@@ -12,7 +12,7 @@ _REASONS = {
     "json_invalid": "请求体不是有效的 JSON",
     "json_type": "请求体不是有效的 JSON",
     "model_type": "应是一个对象",
-    "model_attributes_type": "应是一个对象",
+    "model_attributes_type": "应是一个 JSON 对象，请求头 Content-Type 为 application/json",
     "dict_type": "应是一个对象",
     "list_type": "应是一个列表",
     "too_short": "至少要有 {min_length} 项",

@@ -154,8 +154,10 @@ async def test_an_address_that_is_not_there_is_told_in_json(town: Town) -> None:
     answer = await town.get("/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert (await town.ask("DELETE", "/labels")).status_code == 405
-    assert (await town.post("/events", None, content=b"{")).status_code == 422
-    assert (await town.post("/events", None, content=b"\xff\xfe")).status_code == 422
+    for body in (b"{", b"\xff\xfe", b"", b"[" * 10_000, b"[]", b"null"):
+        for kind in ("application/json", "text/plain", "multipart/form-data; boundary=x"):
+            answer = await town.post("/events", content=body, headers={"content-type": kind})
+            assert answer.status_code in (400, 422), (body[:10], kind)
 
 
 async def test_without_the_database_the_caller_is_told_when_to_come_again(town: Town) -> None:

@@ -51,6 +51,7 @@ async def test_outside_the_scope_and_unknown_look_the_same(town: Town, rt: Runti
     assert await count(rt, SetCache(), "iit.filed", PROVINCE) == 1
 
 
+JSON = {"content-type": "application/json"}
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"taxpayer_id": 1, "taxpayer_no": "x"}, "events.0"),
     ({}, "events.0"),
@@ -69,7 +70,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 async def test_a_bad_event_is_named_by_its_place(town: Town) -> None:
     for fields, place in BAD:
         body = json.dumps({"events": [{**event("a"), **fields}]})
-        answer = await town.post("/events", content=body.encode())
+        answer = await town.post("/events", content=body.encode(), headers=JSON)
         assert answer.status_code == 422, fields
         faults = answer.json()["details"]["faults"]
         assert [fault["field"] for fault in faults] == [place], fields

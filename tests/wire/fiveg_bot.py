@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 
 from channels.base import Action, Card, Outbound, Receipt, WebhookRequest
-from channels.fiveg_bot import FivegBot, FivegBotConfig, TokenStore
+from channels.fiveg_bot import FivegBot, FivegBotConfig
 from channels.gateways.base import MAGIC, MAGIC_PREFIX, Faults, HttpServer
 from channels.gateways.fiveg_bot import FivegBotGateway
 from channels.gateways.fiveg_bot.accounts import Account
 from channels.http import Http
+from channels.tokens import TokenStore
 
 from .conformance import Bench, message_key
 from .hooks import Hooks, read_request

@@ -10,8 +10,9 @@ import pytest
 
 from channels.base import Card, Channel, DeliveryState, InboundKind, Outcome, Query
 from channels.errors import Fault, GatewayError
-from channels.fiveg_bot import FivegBot, LocalTokens
+from channels.fiveg_bot import FivegBot
 from channels.gateways.fiveg_bot.accounts import Account
+from channels.tokens import LocalTokens
 
 from .conformance import AdapterConformance, Bench, PushConformance
 from .fiveg_bot import CARD, FAST, PNG, Stage, address, batch, config, eventually, magic, run_bench, run_stage
