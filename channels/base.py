@@ -271,8 +271,8 @@ class Adapter(ABC):
 
     `send` and `query` never raise for what a provider does: each message gets its result, in order.
     `send` returns within one and a half times `Config.timeout`: what got no turn by half of it comes back as
-    refused and deferred. `parse` is pure. `send` takes at most `facts.batch_size` messages in one request, and splits a longer
-    batch into requests by itself, several at a time.
+    refused and deferred. It takes at most `facts.batch_size` messages in one request, and splits a longer
+    batch into requests by itself, several at a time. `parse` is pure.
     """
 
     name: ClassVar[str]

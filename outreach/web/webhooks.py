@@ -1,7 +1,7 @@
 """Pushes of the providers: bytes in, everything durable, then the provider's own answer.
 
-A bare ASGI application, because one push carries one receipt at some providers and the routing of pages
-costs three times as much as taking it (docs/api.md has the figures).
+A bare ASGI application, because at some providers one push carries one receipt, and the routing of pages
+would cost as much again as taking it (docs/api.md has the figures).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The types at the edge: text without control characters, ids that fit, and the parts of every list."""
+"""The types at the edge: text that can be stored, ids that fit, and the parts of every list."""
 
 import re
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from outreach.web.reads.paging import LARGEST, PAGE
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 LARGEST_ID = 2**31 - 1
 
 
 def _clean(text: str) -> str:
-    if _CONTROL.search(text):
-        raise PydanticCustomError("control_characters", "含有不可见的控制字符，请删除")
+    if _UNSTORABLE.search(text):
+        raise PydanticCustomError("control_characters", "含有控制字符或无效的字符编码，请删除")
     return text
 
 
@@ -29,7 +29,7 @@ def _plausible(moment: datetime) -> datetime:
 
 
 Text = Annotated[str, AfterValidator(_clean)]
-"""Text without control characters other than tab and newline."""
+"""Text without control characters other than tab and newline, and without halves of surrogate pairs."""
 
 Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 """A moment with its offset, ISO 8601: 2026-03-15T09:00:00+08:00."""

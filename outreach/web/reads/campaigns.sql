@@ -8,7 +8,7 @@ from campaign c join org_unit o on o.id = c.org_id left join round r on r.campai
 where (o.path like %(path)s || '%%' or %(path)s like o.path || '%%')
   and (c.name like %(search)s or c.code like %(search)s)
   and (%(state)s = '' or c.state = %(state)s)
-  and (%(before)s::int is null or c.id < %(before)s)
+  and (%(before)s::bigint is null or c.id < %(before)s)
 group by c.id, o.id order by c.id desc limit %(limit)s;
 
 -- name: count_states

@@ -40,7 +40,7 @@ def decode_cursor(cursor: str, size: int) -> list[Any]:
 def decode_numbers(cursor: str, size: int) -> list[int]:
     """`decode_cursor` for keys of whole numbers of at most 63 bits."""
     key = decode_cursor(cursor, size)
-    if not all(isinstance(part, int) and abs(part) < 2**63 for part in key):
+    if not all(type(part) is int and abs(part) < 2**63 for part in key):
         raise InvalidInput("翻页标记无效，请从第一页重新开始。", field="cursor")
     return key
 

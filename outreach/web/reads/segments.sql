@@ -3,7 +3,7 @@ select s.id, s.name, s.expression, s.org_id, o.name as org_name, s.created_by, s
        o.path like %(path)s || '%%' as is_own
 from segment s join org_unit o on o.id = s.org_id
 where (o.path like %(path)s || '%%' or %(path)s like o.path || '%%')
-  and s.name like %(search)s and (%(before)s::int is null or s.id < %(before)s)
+  and s.name like %(search)s and (%(before)s::bigint is null or s.id < %(before)s)
 order by s.id desc limit %(limit)s;
 
 -- name: one
