@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pyroaring import BitMap
 
@@ -35,6 +36,11 @@ TAKES = {"refund_done": ("iit.refund_failed", "iit.review_rejected"), "dispute_c
 
 OTHER_TYPES = frozenset({"page_stay", "first_invoice", "credit_changed"})
 
+_CONTESTED = {code for codes in TAKES.values() for code in codes}
+_CONTESTING = [
+    kind for kind in (*GIVES, *TAKES) if _CONTESTED.intersection(GIVES.get(kind, ()) + TAKES.get(kind, ()))
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -49,7 +55,8 @@ class Happening:
 async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str, scope_org_id: int) -> int:
     """Keep events and move the labels; returns how many were new. Raises InvalidInput for an unknown type.
 
-    Taxpayers outside the scope and repeated keys are left out.
+    Taxpayers outside the scope and keys that this source has used are left out. Where one event gives a label
+    and another takes it, the later event decides, in whatever order they are reported.
     """
     known = GIVES.keys() | TAKES.keys() | OTHER_TYPES
     for number, event in enumerate(events):
@@ -58,25 +65,47 @@ async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str
                 f"第 {number + 1} 条：没有事件类型 {event.type}", field=f"events.{number}.type"
             )
     async with rt.db.begin() as conn:
-        cursor = await conn.execute(
-            SQL["keep_events"],
-            {
-                "keys": [event.key for event in events],
-                "taxpayers": [event.taxpayer_id for event in events],
-                "types": [event.type for event in events],
-                "ats": [event.at for event in events],
-                "source": source,
-                "scope": scope_org_id,
-            },
-        )
-        rows = await cursor.fetchall()
-        moved: dict[str, tuple[BitMap, BitMap]] = defaultdict(lambda: (BitMap(), BitMap()))
-        for row in rows:
-            moved[event_key(row["type"])][0].add(row["taxpayer_id"])
-            for code in GIVES.get(row["type"], ()):
-                moved[label_key(code)][0].add(row["taxpayer_id"])
-            for code in TAKES.get(row["type"], ()):
-                moved[label_key(code)][1].add(row["taxpayer_id"])
+        rows = await (
+            await conn.execute(SQL["keep_events"], _columns(events, source, scope_org_id))
+        ).fetchall()
+        contesting = sorted({row["taxpayer_id"] for row in rows if row["type"] in _CONTESTING})
+        keys = {"taxpayers": contesting, "types": _CONTESTING}
+        history = await (await conn.execute(SQL["history"], keys)).fetchall() if contesting else []
+        moved = _moves(rows, history)
         if moved:
-            await change_sets(conn, dict(moved), source=source)
+            await change_sets(conn, moved, source=source)
         return len(rows)
+
+
+def _columns(events: Sequence[Happening], source: str, scope_org_id: int) -> dict[str, Any]:
+    return {
+        "keys": [event.key for event in events],
+        "taxpayers": [event.taxpayer_id for event in events],
+        "types": [event.type for event in events],
+        "ats": [event.at for event in events],
+        "source": source,
+        "scope": scope_org_id,
+    }
+
+
+def _moves(
+    rows: Sequence[dict[str, Any]], history: Sequence[dict[str, Any]]
+) -> dict[str, tuple[BitMap, BitMap]]:
+    """Set key to whom it gains and loses. `history`: the contesting events of their taxpayers, in order."""
+    moved: dict[str, tuple[BitMap, BitMap]] = defaultdict(lambda: (BitMap(), BitMap()))
+    for row in rows:
+        moved[event_key(row["type"])][0].add(row["taxpayer_id"])
+        for code in GIVES.get(row["type"], ()):
+            if code not in _CONTESTED:
+                moved[label_key(code)][0].add(row["taxpayer_id"])
+    for row in history:
+        for code in _CONTESTED.intersection(GIVES.get(row["type"], ())):
+            _move(moved[label_key(code)], row["taxpayer_id"])
+        for code in _CONTESTED.intersection(TAKES.get(row["type"], ())):
+            _move(moved[label_key(code)][::-1], row["taxpayer_id"])
+    return dict(moved)
+
+
+def _move(sides: tuple[BitMap, ...], taxpayer_id: int) -> None:
+    sides[0].add(taxpayer_id)
+    sides[1].discard(taxpayer_id)

@@ -16,6 +16,7 @@ from outreach.logs import get_log
 
 _BULK_SHARE = 0.9
 _LOCAL_SHARE = 0.1
+_TELL_SECONDS = 10.0
 
 _GCRA = """
 local now = redis.call('TIME')
@@ -23,9 +24,9 @@ now = now[1] * 1000000 + now[2]
 local n, wait, ends = tonumber(ARGV[1]), 0, {}
 for i, key in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  local due = math.max(tonumber(redis.call('GET', key) or 0), now) + n * interval
-  wait = math.max(wait, due - now - burst * interval)
-  ends[i] = due
+  local ends_at = math.max(tonumber(redis.call('GET', key) or 0), now)
+  wait = math.max(wait, ends_at - now - (burst - n) * interval)
+  ends[i] = ends_at + n * interval
 end
 if wait > 0 then return math.ceil(wait) end
 for i, key in ipairs(KEYS) do
@@ -50,6 +51,7 @@ class Limiter:
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(_GCRA)
         self._local: dict[int, float] = {}
+        self._told_at = float("-inf")
 
     async def take(self, rate: Rate, n: int, *, urgent: bool, until: float) -> bool:
         """Wait for n tokens; false if they would come after `until` (monotonic), or it has passed. Raises
@@ -74,15 +76,18 @@ class Limiter:
         try:
             return float(await self._script(keys=keys, args=arguments)) / 1e6
         except (RedisError, OSError) as error:
-            get_log().warning("limit.local", gateway=rate.gateway_id, error=type(error).__name__)
+            if time.monotonic() - self._told_at > _TELL_SECONDS:
+                self._told_at = time.monotonic()
+                get_log().warning("limit.local", gateway=rate.gateway_id, error=type(error).__name__)
             return self._try_locally(rate, n)
 
     def _try_locally(self, rate: Rate, n: int) -> float:
         now = time.monotonic()
         interval = 1 / (rate.per_second * _LOCAL_SHARE)
-        due = max(self._local.get(rate.gateway_id, 0.0), now) + n * interval
-        wait = due - now - max(n, rate.burst * _LOCAL_SHARE) * interval
+        ends_at = max(self._local.get(rate.gateway_id, 0.0), now)
+        # Compared without adding to the clock first: its digits would swallow what is to be compared.
+        wait = ends_at - now - max(0.0, rate.burst * _LOCAL_SHARE - n) * interval
         if wait > 0:
             return wait
-        self._local[rate.gateway_id] = due
+        self._local[rate.gateway_id] = ends_at + n * interval
         return 0.0

@@ -140,3 +140,45 @@ async def test_a_system_administrator_reads_no_business_data(console: Console) -
             answer = await page.goto(path)
             assert answer is not None
             assert answer.status == 403, path
+
+
+async def test_a_gateway_is_added_from_the_adapters_own_form(console: Console) -> None:
+    async with console.visit(None) as page:
+        await enter(console, page, "system")
+        await page.goto("/console/settings/gateways")
+        await page.click("summary:has-text('添加网关')")
+        await is_open_to_everybody(page)
+        await page.click("a:has-text('aliyun_sms')")
+        await is_open_to_everybody(page)
+        await page.fill("#rate", "0")
+        await page.fill("#name", "备用短信")
+        await page.click("button:has-text('添加网关')")
+        for field in ("rate", "config-access_key_id", "config-access_key_secret", "config-sign_name"):
+            await expect(page.locator(f"#{field}-error")).to_be_visible()
+        await page.fill("#rate", "50")
+        await page.fill("#config-access_key_id", "LTAIEXAMPLE")
+        await page.fill("#config-access_key_secret", "a-secret-of-ours")
+        await page.fill("#config-sign_name", "示例税务")
+        await page.fill("#config-callback_secret", "callback-secret-0123456789")
+        await page.click("button:has-text('添加网关')")
+        await expect(page.locator(".note--good .mono")).to_contain_text("/hooks/")
+        await is_open_to_everybody(page)
+        await page.click("text=返回网关列表")
+        assert "a-secret-of-ours" not in await page.content()
+        row = page.locator("tr", has_text="备用短信")
+        await row.locator("button:has-text('停用')").click()
+        await expect(page.locator("tr", has_text="备用短信").locator(".badge")).to_have_text("已停用")
+    kept = await console.rt.db.fetch_one("select config_enc from gateway where name = '备用短信'")
+    assert kept is not None
+    assert b"a-secret-of-ours" not in bytes(kept["config_enc"])
+
+
+async def test_a_wrong_gateway_form_never_sends_a_secret_back(console: Console) -> None:
+    async with console.visit(None) as page:
+        await enter(console, page, "system")
+        await page.goto("/console/settings/gateways/new?adapter=aliyun_sms")
+        await page.fill("#config-access_key_secret", "a-secret-of-ours")
+        await page.evaluate("document.querySelector('main form').noValidate = true")
+        await page.click("button:has-text('添加网关')")
+        await expect(page.locator("#name-error")).to_be_visible()
+        assert "a-secret-of-ours" not in await page.content()

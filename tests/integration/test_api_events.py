@@ -29,6 +29,8 @@ async def test_events_are_taken_once_and_move_the_labels(town: Town, rt: Runtime
     again = await send(town, *events)
     assert again.json() == {"new": 0, "repeated": 2, "outside": 0}
     assert await count(rt, SetCache(), "iit.filed", PROVINCE) == 2
+    told = (await town.get("/taxpayers/1/timeline?kind=event")).json()["rows"]
+    assert [row["more"].startswith("来自 test（key:") for row in told] == [True]
 
 
 async def test_a_number_is_read_as_people_write_it(town: Town) -> None:

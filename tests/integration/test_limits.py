@@ -37,9 +37,7 @@ def busiest_second(grants: Sequence[tuple[float, int]]) -> int:
     sums = [0]
     for _, n in grants:
         sums.append(sums[-1] + n)
-    return max(
-        sums[bisect_left(moments, moment + 1.0)] - sums[at] for at, moment in enumerate(moments)
-    )
+    return max(sums[bisect_left(moments, moment + 1.0)] - sums[at] for at, moment in enumerate(moments))
 
 
 @pytest.mark.parametrize(("per_second", "burst", "n"), [(100.0, 10, 1), (5000.0, 250, 50)])
@@ -47,9 +45,7 @@ async def test_several_processes_together_stay_below_the_limit(
     rt: Runtime, per_second: float, burst: int, n: int
 ) -> None:
     command = [sys.executable, "-c", _TAKER, rt.settings.redis_url, str(per_second), str(burst), str(n), "4"]
-    processes = [
-        await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(4)
-    ]
+    processes = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(4)]
     outputs = await asyncio.gather(*(process.communicate() for process in processes))
     assert [process.returncode for process in processes] == [0] * 4
     lines = [line.split() for output, _ in outputs for line in output.splitlines()]

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
@@ -16,7 +17,9 @@ from outreach.web.permissions import PUBLIC, SELF, permission_of
 
 @pytest.fixture
 async def offline() -> Runtime:
-    settings = Settings(database_url="host=/nowhere", redis_url="redis://127.0.0.1:1/0")
+    settings = Settings(
+        database_url="host=/nowhere", redis_url="redis://127.0.0.1:1/0", master_key=SecretStr("5f" * 32)
+    )
     return Runtime(
         settings, Database(settings.database_url), Redis.from_url(settings.redis_url), httpx.AsyncClient()
     )

@@ -73,11 +73,12 @@ create index on segment (name);
 -- What happened to a taxpayer (filed, paid, page stay …), as the tax systems report it.
 create table event (
     id bigint generated always as identity primary key,
-    event_key text not null unique,
+    event_key text not null,
     taxpayer_id int not null references taxpayer,
     type text not null,
     at timestamptz not null,
     source text not null,
-    detail jsonb not null default '{}'
+    detail jsonb not null default '{}',
+    unique (source, event_key)
 );
 create index on event (taxpayer_id, at);

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from outreach.web.console import (
     campaigns,
     entrance,
+    gateways,
     home,
     imports,
     later,
@@ -30,6 +31,7 @@ _MODULES = (
     reports,
     search,
     imports,
+    gateways,
     settings,
     later,
 )

@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from channels.registry import ADAPTERS
 from outreach.errors import InvalidInput, NotAllowed
 from outreach.governance.accounts import (
     STATES,
@@ -25,7 +24,6 @@ from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import page
 from outreach.web.permissions import SELF, actor_of
 from outreach.web.reads.audit import list_events
-from outreach.web.reads.health import health_of
 
 routes = console_routes()
 PARTS = (
@@ -45,15 +43,6 @@ async def show(request: Request) -> Response:
         if actor_of(request).may(permission):
             return RedirectResponse(f"/console/settings/{key}", 303)
     raise NotAllowed("当前角色没有可以查看的设置。")
-
-
-@routes.get("/settings/gateways", permission="gateway.read")
-async def gateways(request: Request) -> HTMLResponse:
-    """Accounts with what waits for them and what their provider promises."""
-    async with runtime_of(request).db.begin() as conn:
-        health = await health_of(conn)
-    facts = {name: adapter.facts for name, adapter in ADAPTERS.items()}
-    return _page(request, "settings_gateways.html", "gateways", health=health, facts=facts)
 
 
 @routes.get("/settings/accounts", permission="account.read")
