@@ -26,6 +26,7 @@ class TestServers:
 
     __test__ = False
     dsn: str
+    admin_dsn: str
     redis_url: str
     template: str
 
@@ -44,7 +45,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
         with psycopg.connect(running.dsn, autocommit=True) as connection:
             connection.execute("create database outreach_template")
         asyncio.run(migrate(dsn_for(running.dsn, "outreach_template")))
-        yield TestServers(running.dsn, running.redis_url, "outreach_template")
+        yield TestServers(running.dsn, running.postgres.admin_dsn, running.redis_url, "outreach_template")
     finally:
         running.stop()
 
@@ -56,7 +57,8 @@ def fresh_dsn(servers: TestServers) -> Iterator[str]:
     with psycopg.connect(servers.dsn, autocommit=True) as connection:
         connection.execute(f"create database {name} template {servers.template}")
     yield dsn_for(servers.dsn, name)
-    with psycopg.connect(servers.dsn, autocommit=True) as connection:
+    # As the superuser: an autovacuum worker in the database may be ended by nobody else.
+    with psycopg.connect(servers.admin_dsn, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
 
 

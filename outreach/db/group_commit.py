@@ -7,7 +7,10 @@ conscience; a burst of requests costs one transaction every few milliseconds.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
+
+from psycopg import DataError
 
 Item = TypeVar("Item")
 
@@ -19,23 +22,23 @@ class GroupCommit(Generic[Item]):
         self, write: Callable[[Sequence[Item]], Awaitable[None]], *, delay: float = 0.01, limit: int = 5000
     ) -> None:
         self._write, self._delay, self._limit = write, delay, limit
-        self._items: list[Item] = []
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[None]]] = []
+        self._count = 0
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def put(self, items: Sequence[Item]) -> None:
-        """Add items and wait until they are durable. Raises what `write` raised."""
+        """Add items and wait until they are durable. Raises what `write` raised for them."""
         if not items:
             return
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._items.extend(items)
-        self._waiters.append(waiter)
+        self._waiting.append((items, waiter))
+        self._count += len(items)
         self._wake.set()
-        if len(self._items) >= self._limit:
+        if self._count >= self._limit:
             self._full.set()
         await waiter
 
@@ -45,7 +48,7 @@ class GroupCommit(Generic[Item]):
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        for waiter in self._waiters:
+        for _, waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(ConnectionError("closed before the write"))
 
@@ -54,22 +57,38 @@ class GroupCommit(Generic[Item]):
             await self._wake.wait()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), self._delay)
-            items, self._items = self._items, []
-            waiters, self._waiters = self._waiters, []
+            group, self._waiting, self._count = self._waiting, [], 0
             self._wake.clear()
             self._full.clear()
-            await self._commit(items, waiters)
+            await self._commit(group)
 
-    async def _commit(self, items: list[Item], waiters: list[asyncio.Future[None]]) -> None:
-        error: BaseException | None = None
+    async def _commit(self, group: Sequence[tuple[Sequence[Item], asyncio.Future[None]]]) -> None:
         try:
-            await self._write(items)
-        except Exception as raised:
-            error = raised
-        for waiter in waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
+            await self._write(list(chain.from_iterable(items for items, _ in group)))
+        except DataError as error:
+            if len(group) == 1:
+                _settle(group[0][1], error)
+                return
+            # One caller's bad item must not fail the others.
+            for one in group:
+                await self._commit([one])
+        except asyncio.CancelledError:
+            # Perhaps written, perhaps not: the sender repeats it, and repetition does no harm.
+            for _, waiter in group:
+                _settle(waiter, ConnectionError("closed during the write"))
+            raise
+        except Exception as error:
+            for _, waiter in group:
+                _settle(waiter, error)
+        else:
+            for _, waiter in group:
+                _settle(waiter, None)
+
+
+def _settle(waiter: asyncio.Future[None], error: Exception | None) -> None:
+    if waiter.done():
+        return
+    if error is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(error)

@@ -32,6 +32,7 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 
 _DATABASE = "outreach_demo"
 _REDIS_DATABASE = "9"
+_DROP_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def play(settings: Settings, options: DemoOptions, console: Console) -> bool:
 def _fresh(settings: Settings) -> Settings:
     """An empty database of its own on the same server, and a free port: a demo never touches real data."""
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {_DATABASE} with (force)")
+        _drop(connection)
         connection.execute(f"create database {_DATABASE}")
     return settings.model_copy(
         update={
@@ -91,6 +92,16 @@ def _fresh(settings: Settings) -> Settings:
             "lease_seconds": 30.0,
         }
     )
+
+
+def _drop(connection: psycopg.Connection[Any]) -> None:
+    # An autovacuum worker may be at work in the last demo's database; it leaves when it is asked to.
+    for _ in range(_DROP_TRIES):
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectInUse):
+            connection.execute(f"drop database if exists {_DATABASE} with (force)")
+            return
+        time.sleep(0.5)
+    raise Unavailable(f"上一次演示的数据库 {_DATABASE} 正在使用，请先结束上一次演示")
 
 
 def _free_port(host: str, wanted: int) -> int:

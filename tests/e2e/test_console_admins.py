@@ -1,11 +1,14 @@
 """The three separated administrators: the second factor before anything else, each with their own part."""
 
+import json
+
 import pyotp
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from outreach.governance.accounts import create_account
+from outreach.governance.vault import open_vault
 from tests.e2e.conftest import Console, log_in
 from tests.e2e.seed import PASSWORD
 
@@ -168,9 +171,12 @@ async def test_a_gateway_is_added_from_the_adapters_own_form(console: Console) -
         row = page.locator("tr", has_text="备用短信")
         await row.locator("button:has-text('停用')").click()
         await expect(page.locator("tr", has_text="备用短信").locator(".badge")).to_have_text("已停用")
-    kept = await console.rt.db.fetch_one("select config_enc from gateway where name = '备用短信'")
+    kept = await console.rt.db.fetch_one("select id, config_enc from gateway where name = '备用短信'")
     assert kept is not None
-    assert b"a-secret-of-ours" not in bytes(kept["config_enc"])
+    sealed = bytes(kept["config_enc"])
+    assert b"a-secret-of-ours" not in sealed
+    opened = open_vault(console.rt.settings).decrypt("gateway", "config_enc", kept["id"], sealed)
+    assert json.loads(opened)["access_key_secret"] == "a-secret-of-ours"
 
 
 async def test_a_wrong_gateway_form_never_sends_a_secret_back(console: Console) -> None:

@@ -57,13 +57,14 @@ def _config(adapter: str, form: Mapping[str, Any], faults: dict[str, str]) -> di
     entered = {field.name.removeprefix(_PREFIX): _entered(field, form) for field in fields_of(adapter)}
     given = {key: value for key, value in entered.items() if value != ""}
     try:
-        config = ADAPTERS[adapter].config_type.model_validate(given)
+        ADAPTERS[adapter].config_type.model_validate(given)
     except ValidationError as error:
         for fault in error.errors():
             place = ".".join(str(part) for part in fault["loc"]) or next(iter(entered))
             faults.setdefault(f"{_PREFIX}{place}", reason_of(fault) + "。")
         return {}
-    return config.model_dump(mode="json", exclude_unset=True)
+    # What was typed, not what the model would tell: a model shows stars in place of its secrets.
+    return given
 
 
 def _entered(field: Field, form: Mapping[str, Any]) -> Any:
