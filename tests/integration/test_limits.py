@@ -35,7 +35,7 @@ def busiest_second(moments: Sequence[float], n: int) -> int:
 
 
 async def watch(rt: Runtime, grants: list[float]) -> None:
-    """Note when Valkey, by its own clock, granted something: the clients' clocks are late by what they wait."""
+    """Note when Valkey, by its own clock, granted something: clients learn of it later."""
     async with Redis.from_url(rt.settings.redis_url).monitor() as monitor:
         async for command in monitor.listen():
             if command["client_type"] == "lua" and command["command"].startswith("SET limit:7 "):
