@@ -1,4 +1,6 @@
-"""Run the benches and compare with the budgets: `python -m tests.bench [--quick] [--only NAME,…] [--json FILE]`.
+"""Run the benches and compare with the budgets.
+
+    python -m tests.bench [--quick] [--only NAME,…] [--json FILE]
 
 Every module `bench_NAME.py` has `run(rt, quick)`, which gets an empty migrated database on servers of our
 own, or `run(quick)`, which brings what it needs. Both return rows (rows.py). The exit code tells whether all

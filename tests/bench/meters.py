@@ -9,27 +9,36 @@ from pathlib import Path
 from outreach.runtime import Runtime
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_BUSY = (0, 1, 2, 5, 6, 7)
+"""Columns of /proc/stat: user, nice, system, irq, softirq, steal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """CPU seconds used so far by each named process with its children, at a moment (monotonic)."""
+    """CPU seconds used so far by each named process with its children, and by the whole machine."""
 
     at: float
     cpu: Mapping[str, float]
+    machine: float
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """CPU seconds of each named process in a stretch of wall time."""
+    """CPU seconds of each named process in a stretch of wall time, and of everything else."""
 
     seconds: float
     cpu: Mapping[str, float]
+    others: float
 
     @property
     def cores(self) -> float:
-        """Cores in use on average, by all of them together."""
+        """Cores in use on average, by all named processes together."""
         return sum(self.cpu.values()) / self.seconds
+
+    @property
+    def foreign_cores(self) -> float:
+        """Cores that something else on the machine kept busy: a figure taken beside it is too low."""
+        return max(0.0, self.others / self.seconds)
 
     def micros(self, name: str, count: int) -> float:
         """Microseconds of CPU that a process spent per message."""
@@ -37,17 +46,17 @@ class Split:
 
 
 def read(pids: Mapping[str, int]) -> Reading:
-    """CPU of the process trees below these pids, by name. A pid that has gone counts as zero."""
+    """CPU of the process trees below these pids, by name, and of this process as `bench`."""
     children = _children()
-    return Reading(
-        time.monotonic(), {name: sum(map(_cpu, _tree(pid, children))) for name, pid in pids.items()}
-    )
+    cpu = {name: sum(map(_cpu, _tree(pid, children))) for name, pid in pids.items()}
+    return Reading(time.monotonic(), {**cpu, "bench": _cpu(os.getpid())}, _machine())
 
 
 def between(before: Reading, after: Reading) -> Split:
     """What was used from one reading to the next."""
     used = {name: after.cpu[name] - before.cpu[name] for name in after.cpu}
-    return Split(after.at - before.at, used)
+    others = after.machine - before.machine - sum(used.values())
+    return Split(after.at - before.at, used, others)
 
 
 def peak_megabytes(pid: int) -> float:
@@ -63,20 +72,20 @@ async def server_pids(rt: Runtime) -> dict[str, int]:
     row = await rt.db.fetch_one("select pg_backend_pid() as pid")
     info = await rt.redis.info("server")
     assert row is not None
-    return {"postgres": _stat(row["pid"])[1], "valkey": int(info["process_id"])}
+    return {"postgres": _stat(row["pid"])[0], "valkey": int(info["process_id"])}
 
 
-def _stat(pid: int) -> tuple[int, int, int]:
+def _stat(pid: int) -> tuple[int, int]:
     # After the name, which may hold blanks: state, parent, … utime, stime and both of children that ended.
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return pid, int(fields[1]), sum(map(int, fields[11:15]))
+    return int(fields[1]), sum(map(int, fields[11:15]))
 
 
 def _children() -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
         try:
-            children.setdefault(_stat(pid)[1], []).append(pid)
+            children.setdefault(_stat(pid)[0], []).append(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
     return children
@@ -90,6 +99,11 @@ def _tree(pid: int, children: Mapping[int, list[int]]) -> Iterator[int]:
 
 def _cpu(pid: int) -> float:
     try:
-        return _stat(pid)[2] / _TICK
+        return _stat(pid)[1] / _TICK
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
+
+
+def _machine() -> float:
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(int(fields[column]) for column in _BUSY) / _TICK

@@ -8,7 +8,7 @@ from outreach.db.copy import copy_rows
 from outreach.db.pool import Connection
 from outreach.governance.vault import Vault, open_vault
 from outreach.labels.catalogue import load_builtin
-from outreach.labels.keys import kind_key, label_key, org_key, reach_key
+from outreach.labels.keys import CHANNELS, kind_key, label_key, org_key, reach_key
 from outreach.labels.sets import change_sets
 from outreach.runtime import Runtime
 
@@ -51,8 +51,8 @@ async def settle(rt: Runtime, count: int, part: int) -> None:
         for first in range(1, count + 1, _PIECE):
             await _add_people(conn, vault, range(first, min(first + _PIECE, count + 1)))
         everybody = BitMap(range(1, count + 1))
-        keys = [label_key(EVERYBODY), kind_key("enterprise"), *map(reach_key, ("sms", "rcs", "wechat", "email"))]
-        sets = {key: everybody for key in keys} | {label_key(PART): BitMap(range(1, part + 1))}
+        keys = [label_key(EVERYBODY), kind_key("enterprise"), *map(reach_key, CHANNELS)]
+        sets = dict.fromkeys(keys, everybody) | {label_key(PART): BitMap(range(1, part + 1))}
         for grid in range(FIRST_GRID, grid_of(count) + 1):
             first = (grid - FIRST_GRID) * PER_GRID + 1
             sets[org_key(grid)] = BitMap(range(first, min(first + PER_GRID, count + 1)))
@@ -82,7 +82,13 @@ async def _add_people(conn: Connection, vault: Vault, ids: range) -> None:
     await copy_rows(
         conn,
         "person",
-        [("id", "int4"), ("name_enc", "bytea"), ("id_no_enc", "bytea"), ("id_no_bidx", "bytea"), ("digest", "bytea")],
+        [
+            ("id", "int4"),
+            ("name_enc", "bytea"),
+            ("id_no_enc", "bytea"),
+            ("id_no_bidx", "bytea"),
+            ("digest", "bytea"),
+        ],
         zip(
             ids,
             vault.encrypt_many("person", "name_enc", ids, [f"张{n}" for n in ids]),
@@ -115,7 +121,8 @@ async def _add_people(conn: Connection, vault: Vault, ids: range) -> None:
             strict=True,
         ),
     )
-    await copy_rows(conn, "contact", [("taxpayer_id", "int4"), ("person_id", "int4")], zip(ids, ids, strict=True))
+    pairs = zip(ids, ids, strict=True)
+    await copy_rows(conn, "contact", [("taxpayer_id", "int4"), ("person_id", "int4")], pairs)
     for place, (kind, spell) in enumerate(zip(_KINDS, (mobile, openid, email), strict=True)):
         await copy_rows(
             conn,

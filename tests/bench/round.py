@@ -9,7 +9,7 @@ from outreach.ledger.states import SENT, State
 from outreach.runtime import Runtime
 from tests import town
 from tests.bench.meters import Split, between, peak_megabytes, read
-from tests.bench.stage import Stage, working
+from tests.bench.stage import Stage
 
 _POLL = 0.05
 _STALL_SECONDS = 30.0
@@ -40,20 +40,19 @@ class Play:
 
 
 async def play(
-    stage: Stage, channel: str, segment: str, *, workers: int, code: str, receipts: bool = True
+    stage: Stage, workers: Mapping[str, int], channel: str, segment: str, *, code: str, receipts: bool = True
 ) -> Play:
     """Approve a campaign and wait for its end: until every receipt is merged, or every message accepted if
     the gateway reports nothing. Raises TimeoutError if nothing moves for half a minute."""
     await stage.behave(channel, silent=0.0 if receipts else 1.0)
-    async with working(stage, workers) as pids:
-        everything = {**stage.pids, **pids}
-        before = read(everything)
-        campaign = await town.launch(stage.rt, [channel], code=code, kind="do_it_reminder", segment=segment)
-        round_id, count = await _started(stage.rt, campaign)
-        began = time.monotonic()
-        accepted, received = await _followed(stage.rt, round_id, count, receipts)
-        split = between(before, read(everything))
-        peak = max(map(peak_megabytes, pids.values()))
+    pids = {**stage.pids, **workers}
+    before = read(pids)
+    campaign = await town.launch(stage.rt, [channel], code=code, kind="do_it_reminder", segment=segment)
+    round_id, count = await _started(stage.rt, campaign)
+    began = time.monotonic()
+    accepted, received = await _followed(stage.rt, round_id, count, receipts)
+    split = between(before, read(pids))
+    peak = max(map(peak_megabytes, workers.values()))
     return Play(round_id, count, accepted - began, received - began, split, peak)
 
 
@@ -66,7 +65,9 @@ async def _started(rt: Runtime, campaign: int) -> tuple[int, int]:
 
 
 async def _followed(rt: Runtime, round_id: int, count: int, receipts: bool) -> tuple[float, float]:
-    accepted, last, last_at = 0.0, {}, time.monotonic()
+    accepted = 0.0
+    last: Mapping[int, int] = {}
+    last_at = time.monotonic()
     while True:
         counts = await states(rt, round_id)
         now = time.monotonic()

@@ -1,48 +1,34 @@
-"""Where rounds are played: simulated gateways, a receiver of their pushes, a scheduler and workers, each a
-process of its own, as in production; only the clock of business time stands still."""
+"""Where rounds are played: simulated gateways, web process, scheduler and workers, each a process of its own
+as in production; only the clock of business time stands still."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import orjson
 
 from campaigns.templates import save_template
 from outreach.processes import environment
-from outreach.rehearsal import (
-    HOST,
-    add_gateways,
-    control_addresses,
-    free_ports,
-    plan_rehearsal,
-    write_plan,
-)
+from outreach.rehearsal import HOST, add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
 from outreach.runtime import Runtime
 from tests import town
 from tests.bench.letter import LETTER
 from tests.bench.meters import server_pids
 
-ADAPTERS = {
-    "sms": "aliyun_sms",
-    "rcs": "fiveg_bot",
-    "wechat": "wechat_official",
-    "email": "email_smtp",
-}
+ADAPTERS = {"sms": "aliyun_sms", "rcs": "fiveg_bot", "wechat": "wechat_official", "email": "email_smtp"}
 _RATE = 1_000_000
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Running processes. `rt` has the address of the receiver; `pids` are those of everything but workers."""
+    """Running processes. `rt` has the address of the web process; `pids` are those of all but workers."""
 
     rt: Runtime
     gateways: Mapping[str, int]
@@ -58,24 +44,25 @@ class Stage:
 
 @asynccontextmanager
 async def staged(rt: Runtime, channels: Sequence[str]) -> AsyncIterator[Stage]:
-    """Gateways of the channels, receiver and scheduler; the population must have been written before."""
+    """Gateways of the channels, web and scheduler; the population must have been written before."""
     await town.set_clock(rt, town.START)
     await write_templates(rt)
-    folder, ports, port = rt.settings.var, free_ports(), _free_port()
-    settings = rt.settings.model_copy(update={"port": port, "log_level": "WARNING"})
-    own = replace(rt, settings=settings)
+    ports, port = free_ports(), _free_port()
+    own = replace(rt, settings=rt.settings.model_copy(update={"port": port, "log_level": "WARNING"}))
     ids = await add_gateways(own, ports, rate=_RATE, quiet_seconds=900.0)
-    plan_file = folder / "rehearsal.json"
+    plan_file = rt.settings.var / "rehearsal.json"
     write_plan(await plan_rehearsal(own, ports, ids, faults={}, capable=1.0), plan_file)
     names = ",".join(ADAPTERS[channel] for channel in channels)
     commands = {
         "gateways": ("gateways", str(plan_file), names),
-        "receiver": ("hooks", str(port)),
+        "web": ("web",),
         "scheduler": ("scheduler",),
     }
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         pids = {name: stack.enter_context(process(own, name, *command)) for name, command in commands.items()}
-        controls = await _controls(plan_file)
+        async with asyncio.timeout(_START_SECONDS):
+            while not (controls := control_addresses(plan_file)) or not _listens(port):
+                await asyncio.sleep(0.05)
         yield Stage(own, ids, controls, {**await server_pids(rt), **pids})
 
 
@@ -87,7 +74,7 @@ async def write_templates(rt: Runtime) -> None:
         )
 
 
-@contextlib.contextmanager
+@contextmanager
 def process(rt: Runtime, name: str, *command: str) -> Iterator[int]:
     """A process of tests/bench/process.py; yields its pid, ends it afterwards."""
     with (rt.settings.var / f"{name}.log").open("wb") as log:
@@ -113,7 +100,7 @@ def process(rt: Runtime, name: str, *command: str) -> Iterator[int]:
 async def working(stage: Stage, count: int) -> AsyncIterator[dict[str, int]]:
     """So many workers, warm; yields their pids by name."""
     await stage.rt.db.execute("delete from worker")
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         names = [f"worker-{number + 1}" for number in range(count)]
         pids = {name: stack.enter_context(process(stage.rt, name, "worker")) for name in names}
         async with asyncio.timeout(_START_SECONDS):
@@ -122,11 +109,12 @@ async def working(stage: Stage, count: int) -> AsyncIterator[dict[str, int]]:
         yield pids
 
 
-async def _controls(plan: Path) -> dict[str, str]:
-    async with asyncio.timeout(_START_SECONDS):
-        while not (controls := control_addresses(plan)):
-            await asyncio.sleep(0.05)
-    return controls
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _free_port() -> int:

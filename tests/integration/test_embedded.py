@@ -301,6 +301,8 @@ def test_killed_valkey_comes_back_with_what_was_synced(folder: Path) -> None:
         client.rpush("list", *range(1000))
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
+    while server.pid is not None:
+        time.sleep(0.01)
     server.start()
     with Redis.from_url(server.url) as client:
         assert client.llen("list") == 1000

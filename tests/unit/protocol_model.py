@@ -109,10 +109,13 @@ class Protocol:
         """How long an unknown outcome rests."""
         return self.now + (0 if self.kind == "A" else self.quiet) if self.may_ask else None
 
-    def claim(self) -> Holder | None:
+    @property
+    def may_be_claimed(self) -> bool:
+        """Open, and nobody's lease lasts."""
+        return self.is_open and (self.lease_until is None or self.lease_until < self.now)
+
+    def claim(self) -> Holder:
         """`claim` and `recover`."""
-        if not self.is_open or (self.lease_until is not None and self.lease_until >= self.now):
-            return None
         self.fence += 1
         self.lease_until = self.now + LEASE
         if self.mutant is Mutant.NO_WATERMARK:
@@ -181,7 +184,8 @@ class Protocol:
                 holder.verdicts.append(Verdict(position, State.PLANNED, 0, untaken=True))
 
     def _request(self, position: int, fate: str) -> Verdict:
-        """`answered`, `unanswered` (accepted), `late` (accepted after a while), `dropped`, `refused`, `rejected`."""
+        """`answered` and `unanswered` are accepted, `late` after a while; `refused` may be tried again,
+        `rejected` may not; `dropped` is lost on the way."""
         rest = self.rest_of_unknown
         unknown = Verdict(position, State.UNKNOWN, None if rest is None else rest - self.now)
         if fate == "rejected" and position in self.gateway.accepted:
@@ -213,16 +217,17 @@ class Protocol:
                 self.gateway.wire.remove((position, until))
                 self.gateway.accept(position)
 
-    def take(self, position: int) -> Reconciler | None:
-        """`take_resting` and `begin_try` for one message."""
+    def may_be_taken(self, position: int) -> bool:
+        """Rested, and there is something to be done about it now."""
         row = self.rows[position]
         if row.not_before is None or row.not_before > self.now:
-            return None
+            return False
         sends_now = self.is_running and not self.is_over
-        if not (sends_now and row.state in (State.PLANNED, State.UNKNOWN)) and not (
-            row.state is State.UNKNOWN and self.kind == "B"
-        ):
-            return None
+        return sends_now or (row.state is State.UNKNOWN and self.kind != "A")
+
+    def take(self, position: int) -> Reconciler:
+        """`take_resting` and `begin_try` for one message."""
+        row = self.rows[position]
         was, row.state = row.state, State.UNKNOWN
         row.not_before = self.now + max(LEASE, self.quiet)
         return Reconciler(position, row.not_before, was)

@@ -19,9 +19,8 @@ from hypothesis.stateful import (
 )
 
 from outreach.ledger.states import State
-from tests.unit.protocol_model import LEASE, N, QUIET, SENT, Holder, Mutant, Protocol, Reconciler
+from tests.unit.protocol_model import LEASE, QUIET, SENT, Holder, Mutant, N, Protocol, Reconciler
 
-POSITIONS = st.integers(0, N - 1)
 FATES = st.sampled_from(["answered", "unanswered", "late", "dropped", "refused", "rejected"])
 PICKS = st.integers(0, 7)
 
@@ -39,12 +38,11 @@ class Search(RuleBasedStateMachine):
         self.seconds: list[Reconciler] = []
         self.highest = (0, 0)
 
+    @precondition(lambda self: self.protocol.may_be_claimed)
     @rule()
     def claim(self) -> None:
         """A worker takes the batch."""
-        holder = self.protocol.claim()
-        if holder is not None:
-            self.holders.append(holder)
+        self.holders.append(self.protocol.claim())
 
     @precondition(lambda self: self.holders)
     @rule(pick=PICKS)
@@ -55,14 +53,19 @@ class Search(RuleBasedStateMachine):
         if not self.protocol.turn(holder):
             self.holders.remove(holder)
 
-    @precondition(lambda self: self.holders)
-    @rule(pick=PICKS, position=POSITIONS, fate=FATES)
-    def send(self, pick: int, position: int, fate: str) -> None:
-        """A request of a window, if the checks before it let it pass."""
-        holder = self.holders[pick % len(self.holders)]
-        if self.protocol.may_send(holder, position):
-            assert position < self.protocol.watermark, "I2: on the wire beyond the watermark"
-            self.protocol.send(holder, position, fate)
+    def sendable(self) -> list[tuple[Holder, int]]:
+        """Requests of windows that the checks before them let pass."""
+        pairs = ((holder, position) for holder in self.holders for position in range(N))
+        return [pair for pair in pairs if self.protocol.may_send(*pair)]
+
+    @precondition(lambda self: self.sendable())
+    @rule(pick=PICKS, fate=FATES)
+    def send(self, pick: int, fate: str) -> None:
+        """A request of a window."""
+        pairs = self.sendable()
+        holder, position = pairs[pick % len(pairs)]
+        assert position < self.protocol.watermark, "I2: on the wire beyond the watermark"
+        self.protocol.send(holder, position, fate)
 
     @precondition(lambda self: self.holders)
     @rule(pick=PICKS)
@@ -70,21 +73,30 @@ class Search(RuleBasedStateMachine):
         """kill -9."""
         self.holders.pop(pick % len(self.holders))
 
-    @rule(position=POSITIONS)
-    def take(self, position: int) -> None:
-        """A reconciler takes a message that has rested."""
-        second = self.protocol.take(position)
-        if second is not None:
-            self.seconds.append(second)
+    def rested(self) -> list[int]:
+        """Messages that a reconciler would take."""
+        return [position for position in range(N) if self.protocol.may_be_taken(position)]
 
-    @precondition(lambda self: self.seconds)
+    @precondition(lambda self: self.rested())
+    @rule(pick=PICKS)
+    def take(self, pick: int) -> None:
+        """A reconciler takes a message that has rested."""
+        rested = self.rested()
+        self.seconds.append(self.protocol.take(rested[pick % len(rested)]))
+
+    def looking(self) -> list[Reconciler]:
+        """Reconcilers that have not come to a verdict yet."""
+        return [second for second in self.seconds if second.verdict is None]
+
+    @precondition(lambda self: self.looking())
     @rule(pick=PICKS, fate=FATES)
     def look_into(self, pick: int, fate: str) -> None:
         """One step of some reconciler, the present one or a zombie: ask, hold on, send."""
-        second = self.seconds[pick % len(self.seconds)]
+        looking = self.looking()
+        self._step(looking[pick % len(looking)], fate)
+
+    def _step(self, second: Reconciler, fate: str) -> None:
         protocol = self.protocol
-        if second.verdict is not None:
-            return
         if second.was is State.UNKNOWN and not second.absent and protocol.kind != "A":
             if protocol.kind == "B":
                 protocol.ask(second)
@@ -98,14 +110,18 @@ class Search(RuleBasedStateMachine):
         else:
             protocol.try_again(second, fate)
 
-    @precondition(lambda self: self.seconds)
+    def decided(self) -> list[Reconciler]:
+        """Reconcilers that have something to write down."""
+        return [second for second in self.seconds if second.verdict is not None]
+
+    @precondition(lambda self: self.decided())
     @rule(pick=PICKS)
     def settle_second(self, pick: int) -> None:
         """Some reconciler writes down what it learned."""
-        second = self.seconds[pick % len(self.seconds)]
-        if second.verdict is not None:
-            self.protocol.settle_second(second)
-            self.seconds.remove(second)
+        decided = self.decided()
+        second = decided[pick % len(decided)]
+        self.protocol.settle_second(second)
+        self.seconds.remove(second)
 
     @precondition(lambda self: self.seconds)
     @rule(pick=PICKS)
@@ -126,7 +142,7 @@ class Search(RuleBasedStateMachine):
         accepted = sorted(self.protocol.gateway.accepted)
         self.protocol.receive(accepted[pick % len(accepted)], state)
 
-    @rule(amount=st.sampled_from([1, 3, LEASE, QUIET]))
+    @rule(amount=st.sampled_from([1, LEASE + 1, 2 * QUIET]))
     def pass_time(self, amount: int) -> None:
         """Somebody sleeps."""
         self.protocol.pass_time(amount)
@@ -173,7 +189,8 @@ class Search(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_forgotten(self) -> None:
-        """No loss: beyond the watermark, in a window, resting, or with a state that says what became of it."""
+        """No loss: beyond the watermark, in a window, resting, or with a state that says what became of
+        it."""
         protocol = self.protocol
         for position, row in enumerate(protocol.rows):
             if row.state is State.PLANNED and row.not_before is None:
@@ -199,20 +216,17 @@ class Search(RuleBasedStateMachine):
 
     def _work(self) -> None:
         protocol = self.protocol
-        holder = protocol.claim()
+        holder = protocol.claim() if protocol.may_be_claimed else None
         while holder is not None and protocol.turn(holder):
             for position in range(holder.start, holder.end):
                 if protocol.may_send(holder, position):
                     protocol.send(holder, position, "answered")
             protocol.stop(holder)
-        for position in range(N):
+        for position in self.rested():
             second = protocol.take(position)
-            while second is not None and second.verdict is None:
-                self.seconds = [second]
-                self.look_into(0, "answered")
-            if second is not None:
-                protocol.settle_second(second)
-        self.seconds = []
+            while second.verdict is None:
+                self._step(second, "answered")
+            protocol.settle_second(second)
 
 
 def search(delivery_class: str, mutant: Mutant, examples: int) -> None:

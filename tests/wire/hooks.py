@@ -36,7 +36,7 @@ class Hooks:
         """Stop listening."""
         await self._server.stop()
 
-    async def until(self, ready: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, ready: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until `ready()` holds after some push. Raises TimeoutError."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(ready)
