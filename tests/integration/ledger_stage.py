@@ -1,5 +1,5 @@
-"""A stage for the delivery protocol: one round whose batches are cut, and hands that hold, drop and move things
-as processes and clocks would."""
+"""A stage for the delivery protocol: one round whose batches are cut, and hands that hold, drop and move
+things as processes and clocks would."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -108,7 +108,8 @@ class Stage:
     async def message(self, position: int = 0) -> dict[str, Any]:
         """The row of the message at a position of the first batch."""
         row = await self.rt.db.fetch_one(
-            "select *, extract(epoch from not_before - now())::float8 as rests from message where id = %(id)s",
+            "select *, extract(epoch from not_before - now())::float8 as rests"
+            " from message where id = %(id)s",
             {"id": FIRST_ID + position},
         )
         assert row is not None

@@ -1,4 +1,4 @@
-"""Where messages go, and how what comes back finds them: numbers that change, that are shared, that refuse."""
+"""Where messages go, and how what comes back finds them: numbers that change, are shared, refuse."""
 
 import orjson
 import pytest
