@@ -10,7 +10,7 @@ from enum import Enum
 
 from outreach.ledger.states import State, merge, rank
 
-N, WINDOW = 4, 2
+N, WINDOW = 2, 1
 LEASE, LATE = 10, 4
 QUIET = LEASE + LATE + 1
 SENT = (State.UNKNOWN, State.ACCEPTED, State.DELIVERED, State.FAILED, State.READ)
@@ -77,7 +77,8 @@ class Gateway:
 
     remembers: bool
     accepted: dict[int, int] = field(default_factory=dict)
-    refused: set[int] = field(default_factory=set)
+    rejected: set[int] = field(default_factory=set)
+    reported: set[int] = field(default_factory=set)
     wire: list[tuple[int, int]] = field(default_factory=list)
 
     def accept(self, position: int) -> None:
@@ -199,7 +200,7 @@ class Protocol:
         if fate == "refused":
             return Verdict(position, State.PLANNED, 1, untaken=True)
         if fate == "rejected":
-            self.gateway.refused.add(position)
+            self.gateway.rejected.add(position)
             return Verdict(position, State.FAILED, untaken=True)
         return unknown
 
@@ -275,6 +276,7 @@ class Protocol:
     def receive(self, position: int, state: State) -> None:
         """A receipt, whenever and as often as the provider likes."""
         row = self.rows[position]
+        self.gateway.reported.add(position)
         if rank(state) > rank(row.state):
             row.state, row.not_before = state, None
 
