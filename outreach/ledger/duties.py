@@ -24,6 +24,7 @@ from outreach.logs import get_log
 
 _DUE_AT_ONCE = 64
 _TROUBLE_PAUSE = 1.0
+_MANY_RECEIPTS = 2000
 
 Duty = Callable[[], Awaitable[int]]
 
@@ -79,12 +80,17 @@ def _place(error: BaseException) -> str:
     return f"{PurePath(last.filename).name}:{last.lineno}"
 
 
+async def _merge_many(sender: Sender) -> int:
+    # A few hundred receipts cost as many statements as ten thousand: unless many wait, more may gather.
+    return await merge_receipts(sender.rt) // _MANY_RECEIPTS
+
+
 def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:
     """The duties of a worker and how long each rests when there is nothing to do."""
     return {
         "ring": (lambda: ring_due_batches(sender), 0.1),
         "recover": (lambda: recover_abandoned(sender), 2.0),
         "reconcile": (lambda: reconcile_all(sender), 0.5),
-        "merge": (lambda: merge_receipts(sender.rt), 0.1),
+        "merge": (lambda: _merge_many(sender), 0.2),
         "orphans": (lambda: merge_orphans(sender.rt), 2.0),
     }

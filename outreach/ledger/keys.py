@@ -8,6 +8,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _MODULUS = 1021
 _DIGITS = 13
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 MESSAGES_PER_BATCH = 1000
 DIRECT_FROM = 1 << 60
@@ -16,9 +17,17 @@ SHARDS = 8
 
 def encode_key(message_id: int) -> str:
     """The key of a message id (0 to 2^63 - 1)."""
-    digits = "".join(_ALPHABET[(message_id >> shift) & 31] for shift in range(60, -1, -5))
-    check = message_id % _MODULUS
-    return digits + _ALPHABET[check >> 5] + _ALPHABET[check & 31]
+    # Written out: every message that leaves has its key made here.
+    return (
+        _ALPHABET[message_id >> 60]
+        + _PAIRS[message_id >> 50 & 1023]
+        + _PAIRS[message_id >> 40 & 1023]
+        + _PAIRS[message_id >> 30 & 1023]
+        + _PAIRS[message_id >> 20 & 1023]
+        + _PAIRS[message_id >> 10 & 1023]
+        + _PAIRS[message_id & 1023]
+        + _PAIRS[message_id % _MODULUS]
+    )
 
 
 def decode_key(key: str) -> int | None:

@@ -121,7 +121,8 @@ async def load_letters(
     vault = open_vault(rt.settings)
     known = {row["id"]: row["name"] for row in names}
     offices = {row["id"]: row["name"] for row in orgs}
-    return [_letter(vault, step, row, known, offices, attributes) for row in rows]
+    wants_name = "name" in step.content.variables
+    return [_letter(vault, step, row, known, offices, attributes, wants_name) for row in rows]
 
 
 async def _attributes(
@@ -150,12 +151,16 @@ def _letter(
     known: dict[int, str | None],
     offices: dict[int, str],
     attributes: dict[str, dict[int, Any]],
+    wants_name: bool,
 ) -> Letter:
     address = ""
     if row["value_enc"] is not None:
         address = vault.decrypt("address", "value_enc", row["address_id"], row["value_enc"])
-    name = vault.decrypt("person", "name_enc", row["person_id"], row["name_enc"])
-    taxpayers = [known.get(taxpayer) or name for taxpayer in row["taxpayer_ids"]]
+    taxpayers = [known.get(taxpayer) for taxpayer in row["taxpayer_ids"]]
+    # A name that nothing shows stays sealed.
+    name = ""
+    if wants_name or not all(taxpayers):
+        name = vault.decrypt("person", "name_enc", row["person_id"], row["name_enc"])
     first = row["taxpayer_ids"][0]
     values = {
         **{code: held[first] for code, held in attributes.items() if first in held},
@@ -177,7 +182,7 @@ def _letter(
         bool(row["usable"]),
         row["dest"],
         row["now_dest"],
-        tuple(taxpayers),
+        tuple(taxpayer or name for taxpayer in taxpayers),
         values,
     )
 

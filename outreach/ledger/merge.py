@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from psycopg.rows import tuple_row
+
 from outreach.db.pool import Connection
 from outreach.ledger.keys import DIRECT_FROM, MESSAGES_PER_BATCH, shard_of
 from outreach.ledger.receipts import SQL
@@ -12,6 +14,8 @@ from outreach.runtime import Runtime
 
 _AT_ONCE = 10_000
 _FIRST_ORPHAN_PAUSE = 0.5
+_REACH = 100
+"""Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
 _NOT_RCS_CODES = frozenset({"2"})
 
 Row = dict[str, Any]
@@ -63,7 +67,8 @@ def _columns(pairs: Iterable[tuple[int, Row]]) -> dict[str, Any]:
     return {
         "ids": [message_id for message_id, _ in held],
         "states": [row["state"] for _, row in held],
-        "codes": [row["code"] for _, row in held],
+        # Only a failure keeps its code, and a text costs more on the way to the database than all else.
+        "codes": [row["code"] if row["state"] == State.FAILED else None for _, row in held],
     }
 
 
@@ -97,6 +102,28 @@ async def _match_keys(
 
 
 async def _match_destinations(conn: Connection, place: Place, rows: Sequence[Row]) -> list[tuple[int, Row]]:
+    near = await _behind_keys(conn, place, sorted({row["message_id"] for row in rows}))
+    matched = [(near.get((row["message_id"], row["dest"])), row) for row in rows]
+    found = [(message_id, row) for message_id, row in matched if message_id is not None]
+    rest = [row for message_id, row in matched if message_id is None]
+    return found + await _match_farther(conn, place, rest)
+
+
+async def _behind_keys(conn: Connection, place: Place, firsts: Sequence[int]) -> dict[tuple[int, int], int]:
+    """For the key of a request and a destination, the first message at or close behind it that goes there."""
+    keys = {"period": place[0], "shard": place[1], "firsts": firsts, "reach": _REACH}
+    near: dict[tuple[int, int], int] = {}
+    async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        await cursor.execute(SQL["behind_keys"], keys)
+        for first, message_id, dest in await cursor.fetchall():
+            if near.setdefault((first, dest), message_id) > message_id:
+                near[first, dest] = message_id
+    return near
+
+
+async def _match_farther(conn: Connection, place: Place, rows: Sequence[Row]) -> list[tuple[int, Row]]:
+    if not rows:
+        return []
     keys = {
         "period": place[0],
         "shard": place[1],

@@ -19,6 +19,14 @@ update receipt_cursor set arrived_in = %(arrived_in)s::xid8, id = %(id)s
 -- A receipt's key names the batch, the batch its period.
 select id, period, round_id, step from batch where shard = any(%(shards)s) and id = any(%(ids)s)
 
+-- name: behind_keys
+-- What stands close behind the keys of requests, each once: most receipts of a request are for these.
+select f.first, m.id, m.dest from unnest(%(firsts)s::bigint[]) as f (first)
+cross join lateral (
+    select m.id, m.dest from message m
+    where m.period = %(period)s and m.shard = %(shard)s and m.id >= f.first and m.id < f.first + %(reach)s
+    order by m.id) m
+
 -- name: by_destination
 -- Requests that carry many messages echo the first key only: the message is the first at or behind that key
 -- in its batch with this destination.
@@ -35,7 +43,8 @@ cross join lateral (
 select w.n, m.period, m.shard, m.id
 from unnest(%(ns)s::int[], %(dests)s::bigint[], %(refs)s::text[]) as w (n, dest, ref)
 join address a on a.dest = w.dest
-join message m on m.person_id = a.person_id and m.ref = w.ref
+join message m on m.period = any(array(select distinct period from round where period is not null))
+     and m.person_id = a.person_id and m.ref = w.ref
 
 -- name: merge_states
 -- By rank: order and repetition of receipts do no harm.

@@ -1,0 +1,156 @@
+"""Planning: freezing an audience with all exclusions and their reasons, and cutting it into messages.
+
+Every reason excludes somebody. The ceiling of the freeze is the same algebra on the same sets in memory,
+with nothing read or written; that of materialising one bare INSERT … SELECT of the same rows.
+
+    .venv/bin/python -m tests.bench --only plan
+"""
+
+import time
+
+from pyroaring import BitMap
+
+from campaigns.exclusions import exclude
+from campaigns.holdout import held_out
+from campaigns.planning import start_due_rounds
+from campaigns.rounds import tick
+from outreach.labels.cache import SetCache
+from outreach.labels.keys import label_key, optout_key, reach_key
+from outreach.labels.sets import change_sets
+from outreach.rehearsal import add_gateways, free_ports
+from outreach.runtime import Runtime
+from tests import town
+from tests.bench.population import EVERYBODY, settle
+from tests.bench.rows import Row, cost, rate
+from tests.bench.stage import write_templates
+
+_RATE = 1_000_000
+_EARLIER = 202602
+_HELD_OUT, _SEED = 20, 7
+_SHARES = {
+    label_key("iit.filed"): range(0, 10),
+    label_key("iit.disputed"): range(10, 11),
+    label_key("iit.exempt"): range(11, 16),
+    optout_key("sms"): range(16, 19),
+}
+"""Which of a hundred households, by the last two digits of their ids, have what excludes them."""
+_CONTACTED, _UNREACHABLE = range(19, 29), range(29, 31)
+
+
+async def run(rt: Runtime, quick: bool) -> list[Row]:
+    """200,000 households when quick, otherwise 1 M."""
+    count = 200_000 if quick else 1_000_000
+    await settle(rt, count, 1)
+    await _give_reasons(rt, count)
+    await town.set_clock(rt, town.START)
+    await write_templates(rt)
+    await add_gateways(rt, free_ports(), rate=_RATE, quiet_seconds=900.0)
+    await _draft(rt)
+    cache = SetCache()
+    began = time.monotonic()
+    await start_due_rounds(rt, cache)
+    frozen = time.monotonic() - began
+    algebra = await _algebra(rt, cache)
+    cut, cutting = await _cut(rt)
+    inserted = await _bare_insert(rt)
+    label = f"{count // 1000:,} k households"
+    budget = 3.0 * count / 1_000_000
+    return [
+        cost(f"audience frozen with 7 exclusions, {label}", frozen, unit="s", budget=budget, ceiling=algebra),
+        rate("messages materialised", cut / cutting, unit="messages/s", ceiling=inserted),
+    ]
+
+
+def _chosen(count: int, digits: range) -> BitMap:
+    return BitMap([n for n in range(1, count + 1) if n % 100 in digits])
+
+
+async def _give_reasons(rt: Runtime, count: int) -> None:
+    unreachable = _chosen(count, _UNREACHABLE)
+    changes = {key: (_chosen(count, digits), BitMap()) for key, digits in _SHARES.items()}
+    changes[reach_key("sms")] = (BitMap(), unreachable)
+    async with rt.db.begin() as conn:
+        await change_sets(conn, changes, source="bench")
+        await conn.execute(
+            "insert into opt_out (person_id, channel, at, source)"
+            " select unnest(%s::int[]), 'sms', now(), 'bench'",
+            (list(changes[optout_key("sms")][0]),),
+        )
+        await conn.execute(
+            "delete from address where kind = 'mobile' and person_id = any(%s::int[])", (list(unreachable),)
+        )
+        await conn.execute("select ensure_period('message', %s)", (_EARLIER,))
+        await conn.execute(
+            "insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at,"
+            " taxpayer_ids) select %s, n / 1000 %% 8, n, 0, 0, n, 1000, 1, 0, 3, %s, array[n]"
+            " from unnest(%s::int[]) as n",
+            (_EARLIER, town.START, list(_chosen(count, _CONTACTED))),
+        )
+
+
+async def _draft(rt: Runtime) -> None:
+    await town.launch(
+        rt,
+        ["sms"],
+        code="plan",
+        kind="do_it_reminder",
+        segment=EVERYBODY,
+        exempt_segment="iit.exempt",
+        dispute_segment="iit.disputed",
+        holdout_permille=_HELD_OUT,
+        holdout_seed=_SEED,
+        quota_messages=1,
+        quota_days=30,
+    )
+
+
+async def _algebra(rt: Runtime, cache: SetCache) -> float:
+    """Seconds for the exclusions alone, on the sets that the plan has just used."""
+    keys = [label_key(EVERYBODY), reach_key("sms"), *_SHARES]
+    sets = await cache.load(rt, keys)
+    contacted = await rt.db.fetch_one(
+        "select array_agg(person_id) as ids from message where period = %(period)s", {"period": _EARLIER}
+    )
+    assert contacted is not None
+    recently = BitMap(contacted["ids"])
+    began = time.monotonic()
+    audience, reachable = BitMap(sets[label_key(EVERYBODY)]), sets[reach_key("sms")]
+    planned, exclusions = exclude(
+        audience,
+        {
+            "already_done": BitMap(sets[label_key("iit.filed")]),
+            "disputed": BitMap(sets[label_key("iit.disputed")]),
+            "exempt": BitMap(sets[label_key("iit.exempt")]),
+            "opted_out": BitMap(reachable & sets[optout_key("sms")]),
+            "held_out": held_out(audience, _HELD_OUT, _SEED),
+            "contacted_recently": recently,
+            "no_address": BitMap(audience - reachable),
+        },
+    )
+    seconds = time.monotonic() - began
+    stored = await rt.db.fetch("select kind, size from round_set order by ordinal")
+    assert [row["size"] for row in stored] == [
+        len(audience),
+        *(len(e.members) for e in exclusions),
+        len(planned),
+    ]
+    assert all(row["size"] for row in stored)
+    return seconds
+
+
+async def _cut(rt: Runtime) -> tuple[int, float]:
+    ticker, count, began = town.ticker(rt), 0, time.monotonic()
+    while planned := await tick(ticker):
+        count += planned
+    return count, time.monotonic() - began
+
+
+async def _bare_insert(rt: Runtime) -> float:
+    await rt.db.execute("create table bare_message (like message including all) with (fillfactor = 60)")
+    began = time.monotonic()
+    count = await rt.db.execute(
+        "insert into bare_message (period, shard, id, round_id, step, person_id, org_id, reach, dest, at,"
+        " taxpayer_ids) select period, position / 1000 % 8, position, round_id, 0, person_id, org_id, reach, 0,"
+        " now(), taxpayer_ids from recipient"
+    )
+    return count / (time.monotonic() - began)
