@@ -28,7 +28,7 @@ _RATE = 1_000_000
 _EARLIER = 202602
 _HELD_OUT, _SEED = 20, 7
 _SHARES = {
-    label_key("iit.filed"): range(0, 10),
+    label_key("iit.filed"): range(10),
     label_key("iit.disputed"): range(10, 11),
     label_key("iit.exempt"): range(11, 16),
     optout_key("sms"): range(16, 19),
@@ -81,8 +81,9 @@ async def _give_reasons(rt: Runtime, count: int) -> None:
         )
         await conn.execute("select ensure_period('message', %s)", (_EARLIER,))
         await conn.execute(
-            "insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at,"
-            " taxpayer_ids) select %s, n / 1000 %% 8, n, 0, 0, n, 1000, 1, 0, 3, %s, array[n]"
+            "insert into message"
+            " (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at, taxpayer_ids)"
+            " select %s, n / 1000 %% 8, n, 0, 0, n, 1000, 1, 0, 3, %s, array[n]"
             " from unnest(%s::int[]) as n",
             (_EARLIER, town.START, list(_chosen(count, _CONTACTED))),
         )
@@ -129,6 +130,7 @@ async def _algebra(rt: Runtime, cache: SetCache) -> float:
     )
     seconds = time.monotonic() - began
     stored = await rt.db.fetch("select kind, size from round_set order by ordinal")
+    print([row["size"] for row in stored],[len(audience), *(len(e.members) for e in exclusions), len(planned)])
     assert [row["size"] for row in stored] == [
         len(audience),
         *(len(e.members) for e in exclusions),
@@ -149,8 +151,9 @@ async def _bare_insert(rt: Runtime) -> float:
     await rt.db.execute("create table bare_message (like message including all) with (fillfactor = 60)")
     began = time.monotonic()
     count = await rt.db.execute(
-        "insert into bare_message (period, shard, id, round_id, step, person_id, org_id, reach, dest, at,"
-        " taxpayer_ids) select period, position / 1000 % 8, position, round_id, 0, person_id, org_id, reach, 0,"
-        " now(), taxpayer_ids from recipient"
+        "insert into bare_message"
+        " (period, shard, id, round_id, step, person_id, org_id, reach, dest, at, taxpayer_ids)"
+        " select period, position / 1000 % 8, position, round_id, 0, person_id, org_id, reach, 0, now(),"
+        " taxpayer_ids from recipient"
     )
     return count / (time.monotonic() - began)
