@@ -130,7 +130,6 @@ async def _algebra(rt: Runtime, cache: SetCache) -> float:
     )
     seconds = time.monotonic() - began
     stored = await rt.db.fetch("select kind, size from round_set order by ordinal")
-    print([row["size"] for row in stored],[len(audience), *(len(e.members) for e in exclusions), len(planned)])
     assert [row["size"] for row in stored] == [
         len(audience),
         *(len(e.members) for e in exclusions),
