@@ -88,9 +88,12 @@ async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
     await stop.wait()
     sender.gate.close()
     await _settled(sender)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    pending = set(tasks)
+    while pending:
+        # A library below may swallow a cancellation, so it is repeated until every task has ended.
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1.0)
     await sender.fleet.close()
     get_log().info("worker.stopped", owner=sender.owner)
 

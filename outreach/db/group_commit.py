@@ -44,10 +44,10 @@ class GroupCommit(Generic[Item]):
 
     async def close(self) -> None:
         """Stop after the write under way; what is still waiting gets an error, so the sender repeats it."""
-        if self._task is not None:
+        # A library below may swallow a cancellation, so it is repeated until the task has ended.
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task], timeout=0.5)
         for _, waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(ConnectionError("closed before the write"))
@@ -56,7 +56,8 @@ class GroupCommit(Generic[Item]):
         while True:
             await self._wake.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._delay)
+                async with asyncio.timeout(self._delay):
+                    await self._full.wait()
             group, self._waiting, self._count = self._waiting, [], 0
             self._wake.clear()
             self._full.clear()

@@ -33,6 +33,7 @@ from outreach.runtime import close_runtime, open_runtime
 from tests.bench.rows import Row
 
 _HERE = Path(__file__).parent
+_WIDTH = 130
 _MASTER_KEY = SecretStr("5f" * 32)
 
 
@@ -45,7 +46,7 @@ def main() -> int:
     """Run, print, write; returns the exit code."""
     options = _options()
     configure_logs("ERROR", as_json=False)
-    console = Console()
+    console = Console(width=_WIDTH)
     results: dict[str, Sequence[Row]] = {}
     with tempfile.TemporaryDirectory() as folder:
         servers = start_servers(Path(folder))
@@ -92,7 +93,7 @@ async def _run(module: ModuleType, servers: Servers, folder: Path, quick: bool) 
     finally:
         await close_runtime(rt)
         with psycopg.connect(servers.dsn, autocommit=True) as connection:
-            connection.execute(f"drop database {database} with (force)")
+            connection.execute(f"drop database {database}")
 
 
 def _print(console: Console, name: str, rows: Sequence[Row], seconds: float) -> None:

@@ -44,21 +44,25 @@ _CASES = {
 
 
 async def run(rt: Runtime, quick: bool) -> list[Row]:
-    """100,000 households, and 30,000 for one worker and the slower channels, when quick; otherwise 1 M and
+    """60,000 households, and 15,000 for one worker and the slower channels, when quick; otherwise 1 M and
     200,000."""
-    count, part = (100_000, 30_000) if quick else (1_000_000, 200_000)
+    count, part = (60_000, 15_000) if quick else (1_000_000, 200_000)
     await settle(rt, count, part)
     rows: list[Row] = []
     async with staged(rt, ("sms", "wechat", "rcs", "email")) as stage:
         for workers, cases in _CASES.items():
-            for case in cases:
-                async with working(stage, workers) as pids:
-                    code = f"{case.channel}{workers}"
+            async with working(stage, workers) as pids:
+                for case in cases:
                     played = await play(
-                        stage, pids, case.channel, case.segment, code=code, receipts=case.receipts
+                        stage,
+                        pids,
+                        case.channel,
+                        case.segment,
+                        code=f"{case.channel}{workers}",
+                        receipts=case.receipts,
                     )
-                bare = await send_bare(stage, case.channel, played.round_id, part)
-                rows += _rows(case, played, bare)
+                    bare = await send_bare(stage, case.channel, played.round_id, part)
+                    rows += _rows(case, played, bare)
     return rows
 
 

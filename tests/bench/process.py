@@ -1,6 +1,6 @@
 """A process of the product, started without the command line's own imports: a bench starts many.
 
-    python -m tests.bench.process worker | scheduler | web | gateways PLAN NAME[,NAME]
+python -m tests.bench.process worker | scheduler | web | gateways PLAN NAME[,NAME]
 """
 
 import asyncio
