@@ -82,7 +82,8 @@ async def _give_reasons(rt: Runtime, count: int) -> None:
         await conn.execute("select ensure_period('message', %s)", (_EARLIER,))
         await conn.execute(
             "insert into message"
-            " (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at, sent_at, taxpayer_ids)"
+            " (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at, sent_at,"
+            " taxpayer_ids)"
             " select %s, n / 1000 %% 8, n, 0, 0, n, 1000, 1, 0, 3, %s, %s, array[n]"
             " from unnest(%s::int[]) as n",
             (_EARLIER, town.START, town.START, list(_chosen(count, _CONTACTED))),
