@@ -29,8 +29,13 @@ _MANY_RECEIPTS = 2000
 Duty = Callable[[], Awaitable[int]]
 
 
-async def ring_due_batches(sender: Sender) -> int:
-    """Ring for every due batch of an open round. If the bell is broken, send one batch here."""
+async def ring_due_batches(sender: Sender, rung: set[str]) -> int:
+    """Ring for every due batch of an open round. If the bell is broken, send one batch here.
+
+    `rung`: what this process has rung for and still waits; a waiting batch takes a new turn, and is rung for
+    again, after five seconds, or ringing would cost more than sending.
+    """
+    due: set[str] = set()
     rounds = list(await sender.gate.rounds())
     if not rounds:
         return 0
@@ -42,9 +47,13 @@ async def ring_due_batches(sender: Sender) -> int:
             queue = "urgent" if row["lane"] <= URGENT_LANES else "bulk"
             job_id = f"batch:{row['id']}:{row['fence']}:{row['turn']}"
             try:
-                await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=job_id)
+                if job_id not in rung:
+                    await ring(sender.rt, queue, "send_batch", row["shard"], row["id"], job_id=job_id)
+                due.add(job_id)
             except (RedisError, OSError):
                 await drain_batch(sender, row["shard"], row["id"])
+    rung.clear()
+    rung.update(due)
     return 0
 
 
@@ -87,8 +96,9 @@ async def _merge_many(sender: Sender) -> int:
 
 def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:
     """The duties of a worker and how long each rests when there is nothing to do."""
+    rung: set[str] = set()
     return {
-        "ring": (lambda: ring_due_batches(sender), 0.1),
+        "ring": (lambda: ring_due_batches(sender, rung), 0.1),
         "recover": (lambda: recover_abandoned(sender), 2.0),
         "reconcile": (lambda: reconcile_all(sender), 0.5),
         "merge": (lambda: _merge_many(sender), 0.2),
