@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from psycopg.rows import tuple_row
+from psycopg.rows import args_row, tuple_row
 
 from outreach.db.pool import Connection
 from outreach.ledger.keys import DIRECT_FROM, MESSAGES_PER_BATCH, shard_of
 from outreach.ledger.receipts import SQL
-from outreach.ledger.states import State
+from outreach.ledger.states import State, rank
 from outreach.runtime import Runtime
 
 _AT_ONCE = 10_000
@@ -18,8 +19,28 @@ _REACH = 100
 """Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
 _NOT_RCS_CODES = frozenset({"2"})
 
-Row = dict[str, Any]
+
+class Arrival(NamedTuple):
+    """A receipt as it lies in the inbox, or, tried `attempts` times, among the orphans. `arrived_in` and `id`
+    are its place in the inbox. A named tuple, because thousands are read at once."""
+
+    gateway_id: int
+    message_id: int | None
+    whole_request: bool
+    dest: int | None
+    ref: str | None
+    state: int
+    code: str | None
+    fallback: bool
+    at: datetime | None
+    arrived_at: datetime
+    attempts: int
+    arrived_in: str
+    id: int
+
+
 Place = tuple[int, int]
+Match = tuple[int, Arrival]
 
 
 async def merge_receipts(rt: Runtime) -> int:
@@ -27,92 +48,129 @@ async def merge_receipts(rt: Runtime) -> int:
     async with rt.db.begin() as conn:
         if await (await conn.execute(SQL["lock_cursor"])).fetchone() is None:
             return 0
-        rows = await (await conn.execute(SQL["merge_batch"], {"limit": _AT_ONCE})).fetchall()
+        rows = await _read(conn, "merge_batch")
         if not rows:
             return 0
         await _apply(conn, rows)
-        last = rows[-1]
-        await conn.execute(SQL["move_cursor"], {"arrived_in": last["arrived_in"], "id": last["id"]})
+        await conn.execute(SQL["move_cursor"], {"arrived_in": rows[-1].arrived_in, "id": rows[-1].id})
         return len(rows)
 
 
 async def merge_orphans(rt: Runtime) -> int:
     """Look again at receipts whose message could not be told; returns how many were looked at."""
     async with rt.db.begin() as conn:
-        rows = await (await conn.execute(SQL["take_orphans"], {"limit": _AT_ONCE})).fetchall()
-        for row in rows:
-            row["attempts"] += 1
+        rows = await _read(conn, "take_orphans")
         await _apply(conn, rows)
         return len(rows)
 
 
-async def _apply(conn: Connection, rows: Sequence[Row]) -> None:
-    direct = [row for row in rows if row["message_id"] is not None and row["message_id"] >= DIRECT_FROM]
-    keyed = [row for row in rows if row["message_id"] is not None and row["message_id"] < DIRECT_FROM]
-    loose = [row for row in rows if row["message_id"] is None]
+async def _read(conn: Connection, query: str) -> list[Arrival]:
+    async with conn.cursor(row_factory=args_row(Arrival), binary=True) as cursor:
+        await cursor.execute(SQL[query], {"limit": _AT_ONCE})
+        return await cursor.fetchall()
+
+
+async def _apply(conn: Connection, rows: Sequence[Arrival]) -> None:
+    keyed: list[Match] = []
+    direct: list[Match] = []
+    loose: list[Arrival] = []
+    for row in rows:
+        if row.message_id is None:
+            loose.append(row)
+        else:
+            (direct if row.message_id >= DIRECT_FROM else keyed).append((row.message_id, row))
     if direct:
-        await conn.execute(SQL["merge_direct"], _columns((row["message_id"], row) for row in direct))
+        await conn.execute(SQL["merge_direct"], _columns(direct))
     found, orphans = await _match_keys(conn, keyed)
     by_reference, unmatched = await _match_references(conn, loose)
-    for place, pairs in by_reference.items():
-        found[place] += pairs
-    for (period, shard), pairs in sorted(found.items()):
-        await conn.execute(SQL["merge_states"], {**_columns(pairs), "period": period, "shard": shard})
+    for place, matches in by_reference.items():
+        found[place] += matches
+    for (period, shard), matches in sorted(found.items()):
+        await merge_matches(conn, period, shard, matches)
     await _keep(conn, orphans + unmatched)
     await _learn(conn, rows)
 
 
-def _columns(pairs: Iterable[tuple[int, Row]]) -> dict[str, Any]:
-    held = list(pairs)
+async def merge_matches(conn: Connection, period: int, shard: int, matches: Iterable[Match]) -> None:
+    """Move messages of one shard to what was reported of them, if that ranks higher."""
+    # Nearly all are of accepted messages: the others, reported before they were settled or once more, are
+    # locked and judged by rank.
+    keys = {"period": period, "shard": shard}
+    columns = _columns(matches)
+    cursor = await conn.execute(SQL["merge_accepted"], {**columns, **keys})
+    rest = {row["id"] for row in await cursor.fetchall()}
+    if rest:
+        places = [place for place, message_id in enumerate(columns["ids"]) if message_id in rest]
+        left = {name: [values[place] for place in places] for name, values in columns.items()}
+        await conn.execute(SQL["merge_states"], {**left, **keys})
+
+
+def _columns(matches: Iterable[Match]) -> dict[str, list[Any]]:
+    """Of each message its highest report, in the order of the ids: in that order they are locked."""
+    best: dict[int, Arrival] = {}
+    for message_id, row in matches:
+        held = best.get(message_id)
+        if held is None or rank(State(row.state)) > rank(State(held.state)):
+            best[message_id] = row
+    ids = sorted(best)
+    rows = [best[message_id] for message_id in ids]
     return {
-        "ids": [message_id for message_id, _ in held],
-        "states": [row["state"] for _, row in held],
+        "ids": ids,
+        "states": [row.state for row in rows],
         # Only a failure keeps its code, and a text costs more on the way to the database than all else.
-        "codes": [row["code"] if row["state"] == State.FAILED else None for _, row in held],
+        "codes": [row.code if row.state == State.FAILED else None for row in rows],
     }
 
 
 async def _match_keys(
-    conn: Connection, rows: Sequence[Row]
-) -> tuple[dict[Place, list[tuple[int, Row]]], list[Row]]:
-    found: dict[Place, list[tuple[int, Row]]] = defaultdict(list)
-    if not rows:
+    conn: Connection, matches: Sequence[Match]
+) -> tuple[dict[Place, list[Match]], list[Arrival]]:
+    found: dict[Place, list[Match]] = defaultdict(list)
+    if not matches:
         return found, []
-    ids = {row["message_id"] // MESSAGES_PER_BATCH for row in rows}
-    keys = {"ids": list(ids), "shards": sorted({shard_of(row["message_id"]) for row in rows})}
+    ids = {message_id // MESSAGES_PER_BATCH for message_id, _ in matches}
+    keys = {"ids": list(ids), "shards": sorted({shard_of(message_id) for message_id, _ in matches})}
     batches = await (await conn.execute(SQL["periods_of"], keys)).fetchall()
     periods = {batch["id"]: batch["period"] for batch in batches}
-    shared: dict[Place, list[Row]] = defaultdict(list)
-    orphans: list[Row] = []
-    for row in rows:
-        period = periods.get(row["message_id"] // MESSAGES_PER_BATCH)
-        place = (period or 0, shard_of(row["message_id"]))
+    shared: dict[Place, list[Match]] = defaultdict(list)
+    orphans: list[Arrival] = []
+    for match in matches:
+        message_id, row = match
+        period = periods.get(message_id // MESSAGES_PER_BATCH)
         if period is None:
             orphans.append(row)
-        elif row["whole_request"]:
-            shared[place].append(row)
         else:
-            found[place].append((row["message_id"], row))
+            (shared if row.whole_request else found)[period, shard_of(message_id)].append(match)
     for place, group in shared.items():
-        matched = await _match_destinations(conn, place, group)
+        matched, unmatched = await _match_destinations(conn, place, group)
         found[place] += matched
-        known = {id(row) for _, row in matched}
-        orphans += [row for row in group if id(row) not in known]
+        orphans += unmatched
     return found, orphans
 
 
-async def _match_destinations(conn: Connection, place: Place, rows: Sequence[Row]) -> list[tuple[int, Row]]:
-    near = await _behind_keys(conn, place, sorted({row["message_id"] for row in rows}))
-    matched = [(near.get((row["message_id"], row["dest"])), row) for row in rows]
-    found = [(message_id, row) for message_id, row in matched if message_id is not None]
-    rest = [row for message_id, row in matched if message_id is None]
-    return found + await _match_farther(conn, place, rest)
+async def _match_destinations(
+    conn: Connection, place: Place, matches: Sequence[Match]
+) -> tuple[list[Match], list[Arrival]]:
+    near = await _behind_keys(conn, place, sorted({first for first, _ in matches}))
+    found: list[Match] = []
+    rest: list[Match] = []
+    for first, row in matches:
+        message_id = near.get((first, row.dest))
+        if message_id is None:
+            rest.append((first, row))
+        else:
+            found.append((message_id, row))
+    farther = await _match_farther(conn, place, rest)
+    orphans = [row for number, (_, row) in enumerate(rest) if number not in farther]
+    return found + [(message_id, rest[number][1]) for number, message_id in farther.items()], orphans
 
 
-async def _behind_keys(conn: Connection, place: Place, firsts: Sequence[int]) -> dict[tuple[int, int], int]:
+async def _behind_keys(
+    conn: Connection, place: Place, firsts: Sequence[int]
+) -> dict[tuple[int, int | None], int]:
     """For the key of a request and a destination, the first message at or close behind it that goes there."""
     keys = {"period": place[0], "shard": place[1], "firsts": firsts, "reach": _REACH}
-    near: dict[tuple[int, int], int] = {}
+    near: dict[tuple[int, int | None], int] = {}
     async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         await cursor.execute(SQL["behind_keys"], keys)
         for first, message_id, dest in await cursor.fetchall():
@@ -121,30 +179,31 @@ async def _behind_keys(conn: Connection, place: Place, firsts: Sequence[int]) ->
     return near
 
 
-async def _match_farther(conn: Connection, place: Place, rows: Sequence[Row]) -> list[tuple[int, Row]]:
-    if not rows:
-        return []
+async def _match_farther(conn: Connection, place: Place, matches: Sequence[Match]) -> dict[int, int]:
+    """The place of each match that could be told, and its message."""
+    if not matches:
+        return {}
     keys = {
         "period": place[0],
         "shard": place[1],
-        "ns": list(range(len(rows))),
-        "firsts": [row["message_id"] for row in rows],
-        "dests": [row["dest"] for row in rows],
+        "ns": list(range(len(matches))),
+        "firsts": [first for first, _ in matches],
+        "dests": [row.dest for _, row in matches],
     }
-    matched = await (await conn.execute(SQL["by_destination"], keys)).fetchall()
-    return [(match["id"], rows[match["n"]]) for match in matched]
+    rows = await (await conn.execute(SQL["by_destination"], keys)).fetchall()
+    return {row["n"]: row["id"] for row in rows}
 
 
 async def _match_references(
-    conn: Connection, rows: Sequence[Row]
-) -> tuple[dict[Place, list[tuple[int, Row]]], list[Row]]:
-    found: dict[Place, list[tuple[int, Row]]] = defaultdict(list)
+    conn: Connection, rows: Sequence[Arrival]
+) -> tuple[dict[Place, list[Match]], list[Arrival]]:
+    found: dict[Place, list[Match]] = defaultdict(list)
     if not rows:
         return found, []
     keys = {
         "ns": list(range(len(rows))),
-        "dests": [row["dest"] for row in rows],
-        "refs": [row["ref"] for row in rows],
+        "dests": [row.dest for row in rows],
+        "refs": [row.ref for row in rows],
     }
     matched = await (await conn.execute(SQL["by_reference"], keys)).fetchall()
     for match in matched:
@@ -153,35 +212,35 @@ async def _match_references(
     return found, [row for n, row in enumerate(rows) if n not in known]
 
 
-async def _keep(conn: Connection, rows: Sequence[Row]) -> None:
+async def _keep(conn: Connection, rows: Sequence[Arrival]) -> None:
     if not rows:
         return
     await conn.execute(
         SQL["keep_orphans"],
         {
-            "gateway_ids": [row["gateway_id"] for row in rows],
-            "message_ids": [row["message_id"] for row in rows],
-            "whole": [row["whole_request"] for row in rows],
-            "dests": [row["dest"] for row in rows],
-            "refs": [row["ref"] for row in rows],
-            "states": [row["state"] for row in rows],
-            "codes": [row["code"] for row in rows],
-            "fallbacks": [row["fallback"] for row in rows],
-            "ats": [row["at"] for row in rows],
-            "arrived": [row["arrived_at"] for row in rows],
-            "attempts": [row.get("attempts", 0) for row in rows],
+            "gateway_ids": [row.gateway_id for row in rows],
+            "message_ids": [row.message_id for row in rows],
+            "whole": [row.whole_request for row in rows],
+            "dests": [row.dest for row in rows],
+            "refs": [row.ref for row in rows],
+            "states": [row.state for row in rows],
+            "codes": [row.code for row in rows],
+            "fallbacks": [row.fallback for row in rows],
+            "ats": [row.at for row in rows],
+            "arrived": [row.arrived_at for row in rows],
+            "attempts": [row.attempts for row in rows],
             "first": _FIRST_ORPHAN_PAUSE,
         },
     )
 
 
-async def _learn(conn: Connection, rows: Sequence[Row]) -> None:
+async def _learn(conn: Connection, rows: Sequence[Arrival]) -> None:
     # A 5G message that fell back to SMS, or failed because the phone cannot show it, tells about the phone.
     learned = [
-        (row["dest"], not row["fallback"] and row["state"] != State.FAILED)
+        (row.dest, not row.fallback and row.state != State.FAILED)
         for row in rows
-        if row["dest"] is not None
-        and (row["fallback"] or (row["state"] == State.FAILED and row["code"] in _NOT_RCS_CODES))
+        if row.dest is not None
+        and (row.fallback or (row.state == State.FAILED and row.code in _NOT_RCS_CODES))
     ]
     if learned:
         keys = {"dests": [dest for dest, _ in learned], "ables": [able for _, able in learned]}

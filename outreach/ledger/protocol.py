@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from psycopg import OperationalError
@@ -140,20 +141,28 @@ async def settle(
     `held`: the `not_before` under which a reconciler took them; None for a window. `tried_at`: when the
     window was opened, which is when they may have left at the earliest.
     """
-    if not verdicts:
-        return
-    columns: dict[str, Any] = {
+    keys = {"period": period, "shard": shard, "tried_at": tried_at}
+    # In the order of the ids, as everybody else locks them.
+    verdicts = sorted(verdicts, key=attrgetter("message_id"))
+    if verdicts and held is None:
+        window = {**_columns(verdicts), **keys}
+        rest = {row["id"] for row in await (await conn.execute(SQL["settle_window"], window)).fetchall()}
+        verdicts = [verdict for verdict in verdicts if verdict.message_id in rest] if rest else []
+    if verdicts:
+        untaken = [v.untaken for v in verdicts]
+        await conn.execute(SQL["settle"], {**_columns(verdicts), **keys, "untaken": untaken, "held": held})
+
+
+def _columns(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    return {
         "ids": [v.message_id for v in verdicts],
-        "states": [int(v.state) for v in verdicts],
+        "states": [v.state.value for v in verdicts],
         "refs": [v.ref for v in verdicts],
         "codes": [v.code for v in verdicts],
         "parts": [v.parts for v in verdicts],
         "tries": [v.tries for v in verdicts],
         "rests": [v.rest for v in verdicts],
-        "untaken": [v.untaken for v in verdicts],
     }
-    keys = {"period": period, "shard": shard, "held": held, "tried_at": tried_at}
-    await conn.execute(SQL["settle"], {**columns, **keys})
 
 
 async def insist(transaction: Callable[[], Awaitable[Result]]) -> Result:

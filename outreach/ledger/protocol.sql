@@ -72,6 +72,36 @@ where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state 
                   and o.id <> m.id and o.dest = n.dest and o.state between 1 and 5)
 returning m.id
 
+-- name: settle_window
+-- Outcomes of a window whose messages still stand as they were opened, which are nearly all: what they were is
+-- known, so nothing is locked beforehand. Returns those that stood otherwise when the row was reached.
+with new as materialized (
+    select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(refs)s::text[], %(codes)s::text[],
+                         %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[])
+        as n (id, state, ref, code, parts, tries, rest)
+), moved as (
+    update message m set
+        state = n.state,
+        ref = coalesce(m.ref, n.ref),
+        code = coalesce(n.code, case when n.state in (0, 1, 4) then m.code end),
+        parts = greatest(m.parts, n.parts),
+        tries = least(m.tries::int + n.tries, 30000),
+        not_before = case when n.state in (0, 1) then now() + n.rest * interval '1 second' end,
+        sent_at = case when n.tries > 0 then coalesce(m.sent_at, (select business_now())) else m.sent_at end,
+        tried_at = case when n.state = 1 then coalesce(m.tried_at, %(tried_at)s::timestamptz, now()) end,
+        at = case when n.state <> 0 then (select business_now()) else m.at end
+    from new n
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 0 and m.not_before is null
+    returning m.id, m.round_id, m.step, m.org_id, m.state, cardinality(m.taxpayer_ids) as h
+), counted as (
+    insert into message_count (round_id, step, org_id, state, n, households)
+    select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
+    from moved, lateral (values (0::smallint, -1), (moved.state, 1)) s (state, sign)
+    where moved.state <> 0
+    group by round_id, step, org_id, s.state
+)
+select n.id from new n where not exists (select from moved v where v.id = n.id)
+
 -- name: settle
 -- Evidence is merged by rank and never fenced. What speaks of one try only (`untaken`) decides while the try's
 -- holder still holds the message: a window its unsettled ones, a reconciler those that rest until its own

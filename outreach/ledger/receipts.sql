@@ -1,7 +1,7 @@
 -- name: merge_batch
 -- Rows beyond the cursor whose transaction is older than every running one: none can appear behind us later.
-select arrived_in::text as arrived_in, id, gateway_id, message_id, whole_request, dest, ref, state, code,
-       fallback, at, arrived_at
+select gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at,
+       attempts, arrived_in::text as arrived_in, id
 from receipt_inbox
 where arrived_in < pg_snapshot_xmin(pg_current_snapshot())
   and (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
@@ -46,12 +46,30 @@ join address a on a.dest = w.dest
 join message m on m.period = any(array(select distinct period from round where period is not null))
      and m.person_id = a.person_id and m.ref = w.ref
 
+-- name: merge_accepted
+-- Reports of accepted messages, one for each: what they were is known, so nothing is locked beforehand.
+-- Returns those that were something else when the row was reached.
+with new as materialized (
+    select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
+), moved as (
+    update message m set state = n.state, code = case when n.state = 4 then n.code else m.code end,
+           not_before = null, tried_at = null, at = (select business_now())
+    from new n
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 2
+      and state_rank(n.state) > state_rank(2::smallint)
+    returning m.id, m.round_id, m.step, m.org_id, m.state, cardinality(m.taxpayer_ids) as h
+), counted as (
+    insert into message_count (round_id, step, org_id, state, n, households)
+    select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
+    from moved, lateral (values (2::smallint, -1), (moved.state, 1)) s (state, sign)
+    group by round_id, step, org_id, s.state
+)
+select n.id from new n where not exists (select from moved v where v.id = n.id)
+
 -- name: merge_states
 -- By rank: order and repetition of receipts do no harm.
 with new as (
-    select id, (array_agg(state order by state_rank(state) desc))[1] as state,
-           (array_agg(code order by state_rank(state) desc))[1] as code
-    from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code) group by id
+    select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
 ), old as materialized (
     select m.id, m.state, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h, n.state as goal, n.code
     from message m join new n on n.id = m.id
@@ -91,7 +109,8 @@ from unnest(%(gateway_ids)s::smallint[], %(message_ids)s::bigint[], %(whole)s::b
 delete from receipt_orphan where id in (
     select id from receipt_orphan where not_before <= now() and arrived_at > now() - interval '72 hours'
     order by not_before limit %(limit)s for update skip locked)
-returning gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at, attempts
+returning gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at,
+          (attempts + 1)::smallint as attempts, '' as arrived_in, id
 
 -- name: learn_rcs
 -- Whether a number can read 5G messages is only learned by sending.

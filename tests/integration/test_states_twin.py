@@ -6,7 +6,7 @@ from functools import reduce
 import pytest
 
 from campaigns.rounds import tick
-from outreach.ledger.merge import SQL as MERGE
+from outreach.ledger.merge import Arrival, merge_matches
 from outreach.ledger.protocol import Verdict, settle
 from outreach.ledger.states import SENT, State, merge, rank
 from outreach.runtime import Runtime
@@ -33,10 +33,14 @@ async def settle_some(rt: Runtime, told: dict[int, State]) -> None:
 
 async def report_some(rt: Runtime, told: dict[int, State]) -> None:
     """Receipts, each of them twice."""
-    ids, states = list(told) * 2, [int(state) for state in told.values()] * 2
-    keys = {"ids": ids, "states": states, "codes": [None] * len(ids), "period": PERIOD, "shard": 0}
+    matches = [(key, arrival(state)) for key, state in told.items()]
     async with rt.db.begin() as conn:
-        await conn.execute(MERGE["merge_states"], keys)
+        await merge_matches(conn, PERIOD, 0, [*matches, *matches])
+
+
+def arrival(state: State) -> Arrival:
+    """A receipt that says so."""
+    return Arrival(1, None, False, None, None, int(state), None, False, None, town.START, 0, "0", 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
