@@ -11,7 +11,6 @@ import asyncio
 import hmac
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -158,7 +157,12 @@ class AliyunSms(Adapter):
             middle = len(run) // 2
             halves = (self._send_run(half, deadline) for half in (run[:middle], run[middle:]))
             return [result for half in await asyncio.gather(*halves) for result in half]
-        return [replace(verdict, key=message.key) for message in run]
+        return [
+            SendResult(
+                message.key, verdict.outcome, verdict.ref, verdict.fault, verdict.code, verdict.retry_after
+            )
+            for message in run
+        ]
 
     async def _request(self, run: Sequence[Outbound], deadline: float) -> tuple[SendResult, bool]:
         action, query, form = self._render(run)

@@ -42,7 +42,7 @@ accepted, answered after `Faults.slow_seconds`. `twice`: accepted, each report i
 """
 
 
-TRANSIENT = frozenset({"throttle", "drop_before", "drop_after", "error_after", "slow"})
+TRANSIENT = frozenset({"throttle", "drop_before", "drop_after", "error_after", "slow", "late"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Faults:
 
     What befalls a request (`TRANSIENT`) is drawn anew for every request that an address is in, otherwise a
     message once dropped would be dropped at every further try. What befalls a message (`reject`, `fail`,
-    `silent`, `twice`, `read`) belongs to its address and stays.
+    `silent`, `twice`, `read`) belongs to its address and stays. `late`: accepted and answered only after
+    `late_seconds`, whether the client still waits or not (of the simulators that know it).
     """
 
     reject: float = 0.0
@@ -61,6 +62,8 @@ class Faults:
     error_after: float = 0.0
     slow: float = 0.0
     slow_seconds: float = 5.0
+    late: float = 0.0
+    late_seconds: float = 2.0
     fail: float = 0.0
     silent: float = 0.0
     twice: float = 0.0
@@ -99,7 +102,10 @@ class Books:
 
     def mark(self, number: int, state: str) -> None:
         """Note what was reported of an entry: `delivered`, `failed` or `read`."""
-        self.entries[number] = replace(self.entries[number], state=state)
+        entry = self.entries[number]
+        self.entries[number] = BookEntry(
+            entry.number, entry.key, entry.address, entry.ref, entry.text, entry.parts, state
+        )
 
     def totals(self) -> dict[str, int]:
         """Entries by state, and `accepted` for all of them."""

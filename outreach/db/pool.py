@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import NoneType
 from typing import Any
 
 from psycopg import AsyncConnection, Error
@@ -15,13 +16,21 @@ Connection = AsyncConnection[dict[str, Any]]
 _FRESH_SECONDS = 1.0
 
 
+_QUOTED = str.maketrans({'"': '\\"', "\\": "\\\\"})
+
+
 class _Lists(ListDumper):
-    """Python's own notation of a list of integers is PostgreSQL's but for its brackets, and a hundred times
-    as fast as one element after the other."""
+    """Lists of integers and of texts in one go, many times as fast as one element after the other: of the
+    first, Python's own notation is PostgreSQL's but for the brackets."""
 
     def dump(self, obj: list[Any]) -> Any:
-        if set(map(type, obj)) == {int}:
+        kinds = set(map(type, obj))
+        if kinds == {int}:
             return f"{{{str(obj)[1:-1]}}}".encode()
+        if kinds and kinds <= {str, NoneType}:
+            whole = ",".join(["NULL" if text is None else f'"{text.translate(_QUOTED)}"' for text in obj])
+            if "\0" not in whole:
+                return f"{{{whole}}}".encode()
         return super().dump(obj)
 
 

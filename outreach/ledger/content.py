@@ -90,11 +90,13 @@ def compose(
     content: Content, values: Values, *, key: str, address: str, signature: str, filing: str, unsubscribe: str
 ) -> Outbound:
     """One message for one person."""
+    if content.channel == "sms" and content.filed:
+        # The provider fills the filed text with the same values: each is rendered once.
+        params = {name: slot.render(values) for name, slot in content.filed.slots}
+        text = content.strings["text"].join(params.values())
+        return Outbound(key, address, text, signature, template=filing, params=params)
     if content.channel == "sms":
-        params = {name: slot.render(values) for name, slot in content.filed.slots} if content.filed else {}
-        return Outbound(
-            key, address, content.render("text", values), signature, template=filing, params=params
-        )
+        return Outbound(key, address, content.render("text", values), signature, template=filing)
     if content.channel == "rcs":
         return Outbound(
             key, address, content.render("text", values), signature, card=_card(content, values, key)

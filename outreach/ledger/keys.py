@@ -5,7 +5,8 @@ message a receipt means, even before our own commit; the check characters reject
 """
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_DIGITS_OF_32 = frozenset(_ALPHABET)
+_TO_PYTHON = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _MODULUS = 1021
 _DIGITS = 13
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
@@ -32,12 +33,9 @@ def encode_key(message_id: int) -> str:
 
 def decode_key(key: str) -> int | None:
     """The message id, or None if the key is not one of ours."""
-    if len(key) != _DIGITS + 2 or any(character not in _VALUES for character in key):
+    if len(key) != _DIGITS + 2 or not _DIGITS_OF_32.issuperset(key):
         return None
-    message_id = 0
-    for character in key[:_DIGITS]:
-        message_id = message_id << 5 | _VALUES[character]
-    check = _VALUES[key[_DIGITS]] << 5 | _VALUES[key[_DIGITS + 1]]
+    message_id, check = divmod(int(key.translate(_TO_PYTHON), 32), 1 << 10)
     return message_id if check == message_id % _MODULUS and message_id < 1 << 63 else None
 
 

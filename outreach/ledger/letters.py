@@ -6,9 +6,10 @@ Addresses are decrypted here, just before they leave, and live no longer than th
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from psycopg.rows import args_row, tuple_row
 from pyroaring import AbstractBitMap, FrozenBitMap
 
 from channels.base import Outbound
@@ -39,7 +40,7 @@ class LinkWish:
 
     message_id: int
     round_id: int
-    taxpayer_ids: tuple[int, ...]
+    taxpayer_ids: Sequence[int]
     person_id: int
     expires_at: datetime
 
@@ -52,23 +53,21 @@ IssueLinks = Callable[[Connection, Sequence[LinkWish]], Awaitable[list[str]]]
 
 @dataclass(frozen=True, slots=True)
 class StepContent:
-    """A step's compiled content with the campaign's values."""
+    """A step's compiled content; `fixed` are the values that are the same for all its messages."""
 
     content: Content
-    variables: dict[str, Any]
+    fixed: dict[str, Any]
     filing: str
-    campaign: str
-    code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One message before it is written. `dest` is where it goes by its row, `now_dest` where its person is
-    reached today (None: nowhere); `usable` is false where the address is known not to work."""
+    reached today (None: nowhere); `usable` is false where the address is known not to work; `values` are her
+    own. A named tuple, because every message that leaves is one."""
 
     message_id: int
     person_id: int
-    taxpayer_ids: tuple[int, ...]
+    taxpayer_ids: Sequence[int]
     state: int
     tries: int
     tried_at: datetime | None
@@ -77,7 +76,7 @@ class Letter:
     usable: bool
     dest: int
     now_dest: int | None
-    names: tuple[str, ...]
+    names: Sequence[str]
     values: dict[str, Any]
 
     @property
@@ -91,38 +90,72 @@ class Letter:
         return self.now_dest is not None and self.now_dest != self.dest
 
 
+class _Row(NamedTuple):
+    id: int
+    person_id: int
+    taxpayer_ids: list[int]
+    org_id: int
+    state: int
+    tries: int
+    dest: int
+    tried_at: datetime | None
+    ref: str | None
+    address_id: int | None
+    value_enc: bytes | None
+    usable: bool | None
+    now_dest: int | None
+
+
 async def load_step(rt: Runtime, round_id: int, step: int, gateway_id: int) -> StepContent:
     """Read and compile what a step says."""
     keys = {"round_id": round_id, "step": step, "gateway_id": gateway_id}
     row = await rt.db.fetch_one(SQL["step_content"], keys)
     assert row is not None
     content = compile_content(row["channel"], row["content"])
-    return StepContent(content, row["variables"], row["filing"], row["campaign"], row["code"])
+    fixed = {**row["variables"], "campaign": row["campaign"], "code": row["code"]}
+    return StepContent(content, fixed, row["filing"])
 
 
 async def load_letters(
     rt: Runtime, cache: SetCache, step: StepContent, period: int, shard: int, ids: Sequence[int]
 ) -> list[Letter]:
     """Messages of one shard with names, addresses and values, in the order of their ids."""
-    async with rt.db.begin() as conn:
-        keys = {
-            "period": period,
-            "shard": shard,
-            "ids": list(ids),
-            "kind": ADDRESS_KINDS[step.content.channel],
-        }
-        rows = await (await conn.execute(SQL["load_messages"], keys)).fetchall()
-        taxpayer_ids = sorted({taxpayer for row in rows for taxpayer in row["taxpayer_ids"]})
-        names = await (await conn.execute(SQL["taxpayer_names"], {"ids": taxpayer_ids})).fetchall()
-        orgs = await (
-            await conn.execute(SQL["org_names"], {"ids": sorted({row["org_id"] for row in rows})})
-        ).fetchall()
-        attributes = await _attributes(conn, cache, step.content.variables, taxpayer_ids)
+    keys = {"period": period, "shard": shard, "ids": list(ids), "kind": ADDRESS_KINDS[step.content.channel]}
     vault = open_vault(rt.settings)
-    known = {row["id"]: row["name"] for row in names}
-    offices = {row["id"]: row["name"] for row in orgs}
-    wants_name = "name" in step.content.variables
-    return [_letter(vault, step, row, known, offices, attributes, wants_name) for row in rows]
+    async with rt.db.begin() as conn:
+        # Binary, because addresses are sealed bytes, which as text are twice as long.
+        async with conn.cursor(row_factory=args_row(_Row), binary=True) as cursor:
+            await cursor.execute(SQL["load_messages"], keys)
+            rows = await cursor.fetchall()
+        taxpayer_ids = sorted({taxpayer for row in rows for taxpayer in row.taxpayer_ids})
+        titles = await _names(conn, "taxpayer_names", taxpayer_ids)
+        offices = await _names(conn, "org_names", sorted({row.org_id for row in rows}))
+        persons = await _persons(conn, vault, step, rows, titles)
+        attributes = await _attributes(conn, cache, step.content.variables, taxpayer_ids)
+    return [_letter(vault, row, titles, offices, persons, attributes) for row in rows]
+
+
+async def _names(conn: Connection, query: str, ids: Sequence[int]) -> dict[int, str | None]:
+    async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        await cursor.execute(SQL[query], {"ids": ids})
+        return dict(await cursor.fetchall())
+
+
+async def _persons(
+    conn: Connection, vault: Vault, step: StepContent, rows: Sequence[_Row], titles: dict[int, str | None]
+) -> dict[int, str]:
+    """Names of persons, by id; one that nothing shows stays sealed."""
+    shown = (
+        rows
+        if "name" in step.content.variables
+        else [row for row in rows if not all(titles.get(taxpayer) for taxpayer in row.taxpayer_ids)]
+    )
+    if not shown:
+        return {}
+    async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        await cursor.execute(SQL["person_names"], {"ids": [row.person_id for row in shown]})
+        sealed = await cursor.fetchall()
+    return {person: vault.decrypt("person", "name_enc", person, blob) for person, blob in sealed}
 
 
 async def _attributes(
@@ -146,43 +179,32 @@ async def _attributes(
 
 def _letter(
     vault: Vault,
-    step: StepContent,
-    row: dict[str, Any],
-    known: dict[int, str | None],
-    offices: dict[int, str],
+    row: _Row,
+    titles: dict[int, str | None],
+    offices: dict[int, str | None],
+    persons: dict[int, str],
     attributes: dict[str, dict[int, Any]],
-    wants_name: bool,
 ) -> Letter:
     address = ""
-    if row["value_enc"] is not None:
-        address = vault.decrypt("address", "value_enc", row["address_id"], row["value_enc"])
-    taxpayers = [known.get(taxpayer) for taxpayer in row["taxpayer_ids"]]
-    # A name that nothing shows stays sealed.
-    name = ""
-    if wants_name or not all(taxpayers):
-        name = vault.decrypt("person", "name_enc", row["person_id"], row["name_enc"])
-    first = row["taxpayer_ids"][0]
-    values = {
-        **{code: held[first] for code, held in attributes.items() if first in held},
-        **step.variables,
-        "name": name,
-        "org": offices.get(row["org_id"], ""),
-        "campaign": step.campaign,
-        "code": step.code,
-    }
+    if row.value_enc is not None and row.address_id is not None:
+        address = vault.decrypt("address", "value_enc", row.address_id, row.value_enc)
+    name = persons.get(row.person_id, "")
+    first = row.taxpayer_ids[0]
+    values = {code: held[first] for code, held in attributes.items() if first in held}
+    values["name"], values["org"] = name, offices.get(row.org_id) or ""
     return Letter(
-        row["id"],
-        row["person_id"],
-        tuple(row["taxpayer_ids"]),
-        row["state"],
-        row["tries"],
-        row["tried_at"],
-        row["ref"] or "",
+        row.id,
+        row.person_id,
+        row.taxpayer_ids,
+        row.state,
+        row.tries,
+        row.tried_at,
+        row.ref or "",
         address,
-        bool(row["usable"]),
-        row["dest"],
-        row["now_dest"],
-        tuple(taxpayer or name for taxpayer in taxpayers),
+        bool(row.usable),
+        row.dest,
+        row.now_dest,
+        [titles.get(taxpayer) or name for taxpayer in row.taxpayer_ids],
         values,
     )
 
@@ -202,6 +224,9 @@ def write_letter(
         unsubscribe = f"{rt.settings.base_url}/u/{unsubscribe_token(rt.settings, letter.message_id)}"
     values = {
         **letter.values,
+        **step.fixed,
+        "name": letter.values["name"],
+        "org": letter.values["org"],
         "taxpayer": names[0],
         "taxpayers": names,
         "count": len(names),

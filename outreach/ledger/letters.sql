@@ -1,9 +1,8 @@
 -- name: load_messages
 -- Everything about the messages of a stretch of one batch that rendering and the gate need.
 select m.id, m.person_id, m.taxpayer_ids, m.org_id, m.state, m.tries, m.dest, m.tried_at, m.ref,
-       p.name_enc, a.id as address_id, a.value_enc, a.usable, a.dest as now_dest
+       a.id as address_id, a.value_enc, a.usable, a.dest as now_dest
 from message m
-join person p on p.id = m.person_id
 left join address a on a.person_id = m.person_id and a.kind = %(kind)s
 where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s)
 order by m.id
@@ -11,6 +10,10 @@ order by m.id
 -- name: taxpayer_names
 -- Names of enterprises are public; natural persons are named by their person row.
 select id, name from taxpayer where id = any(%(ids)s)
+
+-- name: person_names
+-- Sealed; opened only where a message shows them.
+select id, name_enc from person where id = any(%(ids)s)
 
 -- name: org_names
 -- What the message calls the responsible office.

@@ -26,6 +26,7 @@ from outreach.runtime import Runtime
 
 _LEASE_MARGIN = 2.0
 _SLICE = 100
+_REQUESTS_AT_ONCE = 5
 _FRESH_SECONDS = 1.0
 URGENT_LANES = 2
 """Lanes 1 and 2 have senders and tokens of their own."""
@@ -92,7 +93,7 @@ def safe_seconds(held: float, longest: float) -> float:
 def piece_size(gateway: Gateway) -> int:
     """How many messages are handed to the adapter at once: no more than one burst of the account allows."""
     facts, burst = gateway.facts, gateway.rate.burst
-    size = max(_SLICE, facts.batch_size)
+    size = max(_SLICE, facts.batch_size * _REQUESTS_AT_ONCE if facts.batch_size > 1 else 0)
     return min(size, burst if facts.rate_unit == "message" else burst * facts.batch_size)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import OperationalError
 
@@ -49,8 +49,7 @@ class Claim:
         return self.id * MESSAGES_PER_BATCH + position
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is written down of one message. `rest`: seconds until it is looked at again, None for never.
 
     `untaken`: it speaks of one try only, which was certainly not taken or not made. That decides as long as

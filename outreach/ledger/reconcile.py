@@ -8,7 +8,7 @@ unknown to a receipt or to a person.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -233,7 +233,7 @@ async def _try(attempt: _Try, letters: Sequence[Letter], *, again: bool) -> None
         if letter.message_id not in may_go
     ]
     await _settle(attempt, [] if again else gone)
-    ready = [replace(letter, state=State.PLANNED) for letter in going if letter.message_id in may_go]
+    ready = [letter._replace(state=State.PLANNED) for letter in going if letter.message_id in may_go]
     posted = await post(attempt.sender, errand, ready)
     await _settle(attempt, _verdicts(posted, again), held)
 
@@ -292,4 +292,4 @@ def _stopped(letter: Letter, again: bool) -> Verdict:
 
 def _doubted(verdict: Verdict) -> Verdict:
     # The provider may hold an earlier try of the same key: a refusal now proves nothing about that one.
-    return replace(verdict, state=State.UNKNOWN, untaken=False) if verdict.untaken else verdict
+    return verdict._replace(state=State.UNKNOWN, untaken=False) if verdict.untaken else verdict

@@ -10,7 +10,7 @@ never parsed again. What is allowed:
 
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -101,6 +101,15 @@ class CompiledTemplate:
         self._emit(self.pieces, values, parts, LIMITS[self.channel].output)
         return "".join(parts)
 
+    def join(self, filled: Iterable[str]) -> str:
+        """The text of a template without conditions whose slots were filled before, in their order. Raises
+        TemplateInvalid if it becomes longer than the channel takes."""
+        given = iter(filled)
+        text = "".join([piece if isinstance(piece, str) else next(given) for piece in self.pieces])
+        if len(text) > LIMITS[self.channel].output:
+            raise self._too_long()
+        return text
+
     def _emit(self, pieces: Pieces, values: Values, parts: list[str], room: int) -> int:
         for piece in pieces:
             if isinstance(piece, Choice):
@@ -109,10 +118,13 @@ class CompiledTemplate:
             text = piece if isinstance(piece, str) else self._fill(piece, values)
             room -= len(text)
             if room < 0:
-                most = LIMITS[self.channel].output
-                raise TemplateInvalid(f"生成的内容超过 {most} 字，请缩短模板或变量", limit=most)
+                raise self._too_long()
             parts.append(text)
         return room
+
+    def _too_long(self) -> TemplateInvalid:
+        most = LIMITS[self.channel].output
+        return TemplateInvalid(f"生成的内容超过 {most} 字，请缩短模板或变量", limit=most)
 
     def _fill(self, slot: Slot, values: Values) -> str:
         try:

@@ -6,6 +6,7 @@ import signal
 import uvicorn
 import uvloop
 
+from outreach.collector import calm_collector
 from outreach.config import Settings
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import close_runtime, open_runtime
@@ -39,4 +40,5 @@ async def _main(settings: Settings) -> None:
 def main(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logs(settings.log_level, settings.log_json)
+    calm_collector()
     uvloop.run(_main(settings))

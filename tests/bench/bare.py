@@ -5,7 +5,6 @@ counters, no receipts."""
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 from outreach.labels.cache import SetCache
 from outreach.ledger.gateways import Fleet
@@ -46,5 +45,5 @@ async def _loop(
         first = batch["id"] * MESSAGES_PER_BATCH
         ids = range(first, first + batch["n"])
         letters = await load_letters(stage.rt, cache, step, batch["period"], batch["shard"], ids)
-        fresh = (replace(letter, message_id=letter.message_id + _OTHER_KEYS) for letter in letters)
+        fresh = (letter._replace(message_id=letter.message_id + _OTHER_KEYS) for letter in letters)
         await adapter.send([write_letter(stage.rt, step, letter, "")[0] for letter in fresh])

@@ -95,4 +95,4 @@ class Records:
 
 def clock(at: datetime) -> str:
     """How the provider writes a time."""
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+    return at.isoformat(" ", "seconds")[:19]

@@ -34,7 +34,7 @@ from channels.gateways.base import (
 
 VERSION = "2017-05-25"
 CHINA = timezone(timedelta(hours=8), "UTC+8")
-REQUEST_FATES = ("throttle", "drop_before", "drop_after", "error_after", "slow")
+REQUEST_FATES = ("throttle", "drop_before", "drop_after", "error_after", "slow", "late")
 ACCOUNTS = {"testId": "testSecret"}
 SIGNATURES = ("测试税务",)
 TEMPLATES = {"SMS_000001": "尊敬的${name}，您有新的税务提醒，请登录电子税务局查看。"}
@@ -180,6 +180,8 @@ class AliyunSmsSimulator(Simulator):
             raise GatewayRefusal(400, "Throttling.User", "Request was denied due to user flow control.")
         if fate == "drop_before":
             raise Cut
+        if fate == "late":
+            await asyncio.sleep(self.faults.late_seconds)
         code = self._code_on_demand(numbers)
         if code and code != AFTER_ACCEPTANCE:
             raise_code(code)
