@@ -38,10 +38,10 @@ bench: $(DEV)
 	$(BIN)/python -m tests.bench $(ARGS)
 endif
 
-ifneq ($(wildcard tests/chaos/test_*.py),)
-MORE := $(MORE)\040\040make chaos    kill processes at random and compare the books (ARGS goes to pytest)\n
+ifneq ($(wildcard tests/chaos/__main__.py),)
+MORE := $(MORE)\040\040make chaos    kill processes at random and compare the books (ARGS=--help)\n
 chaos: $(DEV)
-	$(BIN)/python -m pytest tests/chaos $(ARGS)
+	$(BIN)/python -m tests.chaos $(ARGS)
 endif
 
 lock: $(DEV) ## choose the newest dependencies that fit and write both lock files

@@ -32,6 +32,7 @@ class Ticker:
 
 async def tick(ticker: Ticker) -> int:
     """Start what is due, cut batches, end what is over. Returns how many messages were planned."""
+    await ticker.rt.db.execute(SQL["mark_tick"])
     await start_due_rounds(ticker.rt, ticker.cache)
     planned = 0
     for row in await ticker.rt.db.fetch(SQL["running_rounds"]):

@@ -1,3 +1,7 @@
+-- name: mark_tick
+-- Whoever asks why nothing moves sees whether a scheduler ticks.
+insert into scheduler_tick (at) values (now()) on conflict (only_row) do update set at = now()
+
 -- name: running_rounds
 -- Their ladders, and whether their windows have closed; also those whose window has closed before they began.
 select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,

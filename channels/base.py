@@ -5,11 +5,11 @@ database, no retry loop, no rate limit and no template: those decide, and an ada
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -97,8 +97,7 @@ class Outbound:
     unsubscribe_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SendResult:
+class SendResult(NamedTuple):
     """The outcome of one message of a batch. `fault` is set unless accepted; `code` is the provider's."""
 
     key: str
@@ -212,6 +211,11 @@ class Parsed:
     reply: WebhookReply = WebhookReply()
 
 
+Push = Callable[[WebhookRequest], Awaitable[WebhookReply]]
+"""Takes a push and returns once everything in it is durable. Raises WebhookRejected if it cannot be read, and
+whatever else keeps it from being durable."""
+
+
 class DeliveryClass(StrEnum):
     """What may be done about an unknown outcome (docs/delivery.md)."""
 
@@ -280,6 +284,8 @@ class Adapter(ABC):
     config_type: ClassVar[type[Config]]
     shares_tokens: ClassVar[bool] = False
     """Whether the adapter takes `tokens`, a `channels.tokens.TokenStore`, beside its configuration."""
+    listens: ClassVar[bool] = False
+    """Whether the provider reports over the adapter's own connections: then somebody must `listen`."""
 
     async def open(self) -> None:
         """Connect, fetch what is needed. Raises GatewayError."""
@@ -308,3 +314,9 @@ class Adapter(ABC):
     def parse(self, request: WebhookRequest) -> Parsed:
         """Read a verified push. Raises WebhookRejected if it cannot be read."""
         raise NotImplementedError(f"{self.name} takes no pushes")
+
+    def listen(self, push: Push) -> None:
+        """From now on keep the connections open and hand in what comes down on them, as pushes that `verify`
+        and `parse` know. A reply of status 200 goes to the provider; without one nothing is acknowledged, so
+        that the provider repeats it. Only where `listens`."""
+        raise NotImplementedError(f"{self.name} has no connections to listen on")

@@ -1,31 +1,32 @@
-"""The seam to the HTTP client of the hot send path, and the classification that the ledger relies on.
+"""The HTTP client of the hot send path. It tells three ends apart: a response, `NotSent` (certainly nothing
+accepted) and `MaybeSent` (bytes may have reached the gateway).
 
-Behind it stands pyreqwest (measured in stack notes: 12-14 k requests/s per core, httpx 0.25 k). What an
-adapter sees is one function and three ends: a response, `NotSent` (certainly nothing accepted) or
-`MaybeSent` (bytes may have reached the gateway).
+HTTP/1.1 (RFC 9112) over kept connections; llhttp reads the answers. Why our own: docs/decisions, 6.
 """
 
 import asyncio
+import re
+import ssl
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import cast
+from urllib.parse import urlsplit
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import (
-    BuilderError,
-    ConnectError,
-    ConnectTimeoutError,
-    PoolTimeoutError,
-    PyreqwestError,
-)
+import httptools
 
 _IDLE_SECONDS = 3.0
 # Servers close idle connections after 5 seconds and more. A request that meets the closing is lost in doubt,
 # so a connection is dropped here before the server can.
+_CONNECT_SECONDS = 5.0
+_LONGEST_BODY = 32 << 20
+_TARGET = re.compile(r"[!-~]+")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t -~]*")
+_PORTS = {"http": 80, "https": 443}
 
 
 class NotSent(Exception):
-    """The request did not leave: refused connection, no route, pool exhausted, unusable URL."""
+    """The request did not leave: refused connection, no route, no connection free, unusable URL."""
 
 
 class MaybeSent(Exception):
@@ -41,58 +42,265 @@ class Response:
     body: bytes
 
 
-def _never_connected(error: ConnectError | ConnectTimeoutError) -> bool:
-    # The client also calls it a ConnectError when a peer hangs up after it has read the request, and a
-    # ConnectTimeoutError when the answer does not come in time. Only the cause tells a failed connect
-    # from those, so everything else counts as sent.
-    causes = (error.details or {}).get("causes") or []
-    return any(cause["message"] == "client error (Connect)" for cause in causes)
-
-
 class Http:
-    """A connection pool to one gateway."""
+    """Connections to gateways, at most `connections` to each. `timeout` (seconds) is for the wait for a free
+    one, and again for the exchange itself."""
 
     def __init__(self, timeout: float = 10.0, connections: int = 64) -> None:
-        self._client: Client = (
-            ClientBuilder()
-            .timeout(timedelta(seconds=timeout))
-            .connect_timeout(timedelta(seconds=min(timeout, 5.0)))
-            .pool_timeout(timedelta(seconds=timeout))
-            .pool_idle_timeout(timedelta(seconds=_IDLE_SECONDS))
-            .max_connections(connections)
-            .follow_redirects(False)
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(True)
-            .build()
-        )
+        self._timeout, self._connections = timeout, connections
+        self._pools: dict[str, _Pool] = {}
 
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Response:
         """Send one request. Raises NotSent or MaybeSent."""
-        task = asyncio.current_task()
-        cancelled_before = task.cancelling() if task else 0
         try:
-            builder = self._client.request(method, url)
-            if headers:
-                builder = builder.headers(dict(headers))
-            if body:
-                builder = builder.body_bytes(body)
-            response = await builder.build().send()
-            content = await response.bytes()
-        except (PoolTimeoutError, BuilderError, ValueError) as error:
-            raise NotSent(type(error).__name__) from error
-        except (ConnectError, ConnectTimeoutError) as error:
-            raise (NotSent if _never_connected(error) else MaybeSent)(type(error).__name__) from error
-        except PyreqwestError as error:
-            raise MaybeSent(type(error).__name__) from error
-        if task and task.cancelling() > cancelled_before:
-            # The client swallows a cancellation that meets the answer.
-            raise asyncio.CancelledError
-        pairs = {name.lower(): value for name, value in response.headers.items()}
-        return Response(response.status, pairs, bytes(content))
+            pool, target = self._place(url)
+            head = _head(method, target, pool.host, headers or {}, len(body))
+        except ValueError as error:
+            raise NotSent(str(error)) from error
+        link = await pool.take()
+        try:
+            return await link.exchange(head + body, pool.deadline())
+        finally:
+            pool.give_back(link)
+
+    def _place(self, url: str) -> tuple["_Pool", str]:
+        scheme, mark, rest = url.partition("://")
+        authority, slash, path = rest.partition("/")
+        origin = f"{scheme}{mark}{authority}"
+        if origin not in self._pools:
+            self._pools[origin] = _Pool(origin, self._timeout, self._connections)
+        return self._pools[origin], slash + path or "/"
 
     async def close(self) -> None:
-        """Drop the pool."""
-        await self._client.close()
+        """Drop the connections; exchanges under way end in doubt."""
+        for pool in self._pools.values():
+            pool.close()
+
+
+def _head(method: str, target: str, host: str, headers: Mapping[str, str], length: int) -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    given = {name.lower() for name in headers}
+    if "host" not in given:
+        lines.insert(0, f"host: {host}")
+    if length or method != "GET":
+        lines.append(f"content-length: {length}")
+    # A line break inside a header or a target would be a request of somebody else's making.
+    if not _TARGET.fullmatch(target) or not all(map(_HEADER.fullmatch, lines)) or not method.isalpha():
+        raise ValueError("the target or a header holds what cannot stand there")
+    return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode("ascii")
+
+
+class _Pool:
+    """The connections to one origin. Whoever finds none free waits in line."""
+
+    def __init__(self, origin: str, timeout: float, limit: int) -> None:
+        parts = urlsplit(origin)
+        if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("not the address of an HTTP server")
+        self.host = parts.netloc
+        self._address = parts.hostname, parts.port or _PORTS[parts.scheme]
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._timeout, self._limit = timeout, limit
+        self._links: set[_Link] = set()
+        self._idle: list[_Link] = []
+        self._line: deque[asyncio.Future[_Link | None]] = deque()
+        self._count = 0
+        self._closed = False
+
+    def deadline(self) -> float:
+        """When an exchange that begins now must have ended, in the loop's time."""
+        return asyncio.get_running_loop().time() + self._timeout
+
+    async def take(self) -> "_Link":
+        """A connection for one exchange. Raises NotSent."""
+        while True:
+            if self._closed:
+                raise NotSent("closed")
+            while self._idle:
+                link = self._idle.pop()
+                if link.is_fresh():
+                    return link
+                self._drop(link)
+            if self._count < self._limit:
+                return await self._connect()
+            found = await self._wait()
+            if found is not None:
+                return found
+
+    def give_back(self, link: "_Link") -> None:
+        """Keep the connection for the next in line, unless it has ended or must."""
+        if self._closed or not link.is_reusable():
+            self._drop(link)
+            self._call_next(None)
+        elif not self._call_next(link):
+            self._idle.append(link)
+
+    def close(self) -> None:
+        """End everything; those in line are told that nothing was sent."""
+        self._closed = True
+        for link in list(self._links):
+            link.abort()
+        self._idle.clear()
+        while self._call_next(None):
+            continue
+
+    async def _connect(self) -> "_Link":
+        loop = asyncio.get_running_loop()
+        host, port = self._address
+        self._count += 1
+        try:
+            async with asyncio.timeout(min(self._timeout, _CONNECT_SECONDS)):
+                _, link = await loop.create_connection(_Link, host, port, ssl=self._tls)
+        except BaseException as error:
+            self._count -= 1
+            self._call_next(None)
+            if isinstance(error, OSError | TimeoutError):
+                raise NotSent(type(error).__name__) from error
+            raise
+        self._links.add(link)
+        return link
+
+    async def _wait(self) -> "_Link | None":
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[_Link | None] = loop.create_future()
+        self._line.append(turn)
+        timer = loop.call_later(self._timeout, _expire, turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                # Handed over in the moment in which nobody wanted it any more.
+                link = turn.result()
+                self.give_back(link) if link is not None else self._call_next(None)
+            raise
+        finally:
+            timer.cancel()
+
+    def _call_next(self, link: "_Link | None") -> bool:
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(link)
+                return True
+        return False
+
+    def _drop(self, link: "_Link") -> None:
+        link.abort()
+        self._links.discard(link)
+        self._count -= 1
+
+
+def _expire(turn: "asyncio.Future[_Link | None]") -> None:
+    if not turn.done():
+        turn.set_exception(NotSent("no connection became free"))
+
+
+class _Link(asyncio.Protocol):
+    """One connection, with at most one exchange under way; llhttp calls the `on_` methods."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Response] | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._length = 0
+        self._idle_since = 0.0
+        self._ended = False
+        self._until_end = False
+
+    async def exchange(self, request: bytes, deadline: float) -> Response:
+        """Send a request and wait for its answer. Raises NotSent, MaybeSent."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise NotSent("the connection had ended")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Response] = loop.create_future()
+        self._answer = answer
+        self._headers, self._body, self._length, self._until_end = {}, [], 0, False
+        timer = loop.call_at(deadline, self._fail, "time-out")
+        transport.write(request)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+            if not answer.done() or answer.cancelled() or answer.exception() is not None:
+                self.abort()
+            self._answer = None
+            self._idle_since = loop.time()
+
+    def is_reusable(self) -> bool:
+        """Whether another exchange may follow."""
+        return not self._ended and self._transport is not None and not self._transport.is_closing()
+
+    def is_fresh(self) -> bool:
+        """Whether the server will certainly not have given it up by now."""
+        idle = asyncio.get_running_loop().time() - self._idle_since
+        return self.is_reusable() and idle < _IDLE_SECONDS
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._ended = True
+        if self._transport is not None:
+            self._transport.abort()
+        self._fail("closed")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio: it stands."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._idle_since = asyncio.get_running_loop().time()
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio: a piece of the answer, or what nobody has asked for."""
+        if self._answer is None or self._answer.done():
+            self.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._fail("unreadable answer")
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio: it ended, which completes an answer of no stated length."""
+        self._ended = True
+        if exc is None and self._until_end:
+            self._complete()
+        self._fail("the connection was lost")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """llhttp: a header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """llhttp: the body follows, if there is one."""
+        status = self._parser.get_status_code()
+        has_length = "content-length" in self._headers or "transfer-encoding" in self._headers
+        self._until_end = not has_length and status >= 200 and status not in (204, 304)
+
+    def on_body(self, body: bytes) -> None:
+        """llhttp: a piece of the body."""
+        self._body.append(body)
+        self._length += len(body)
+        if self._length > _LONGEST_BODY:
+            self._fail("the answer is too long")
+            self.abort()
+
+    def on_message_complete(self) -> None:
+        """llhttp: the answer stands; an interim one (1xx) does not count."""
+        if self._parser.get_status_code() < 200:
+            self._headers = {}
+            return
+        self._ended = self._ended or not self._parser.should_keep_alive()
+        self._complete()
+
+    def _complete(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            status = self._parser.get_status_code()
+            self._answer.set_result(Response(status, self._headers, b"".join(self._body)))
+
+    def _fail(self, why: str) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(MaybeSent(why))

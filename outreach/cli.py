@@ -20,8 +20,12 @@ from rich.table import Table
 from outreach import scheduler as scheduler_process
 from outreach import worker as worker_process
 from outreach.analytics.report import campaign_report
+from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.analytics.tables import reach_table
+from outreach.analytics.unknown_sheet import read_unknown, unknown_csv, unknown_tables
 from outreach.books import books_table, compare_books
+from outreach.cli_storage import add_quarantine, storage_commands
+from outreach.clock import in_beijing
 from outreach.config import Settings, load_settings
 from outreach.db.migrate import migrate as apply_migrations
 from outreach.demo.play import DemoOptions, play
@@ -34,9 +38,10 @@ from outreach.labels.evaluate import count as count_segment
 from outreach.labels.explain import Explanation
 from outreach.labels.explain import explain as explain_segment
 from outreach.ledger.audit import RoundAudit, audit_everything, audit_round
+from outreach.ledger.pace_log import LoggedChange, list_changes
 from outreach.logs import configure_logs
 from outreach.processes import start_services, start_stack
-from outreach.rehearsal import NAMES, control_addresses, run_simulators
+from outreach.rehearsal import NAMES, control_addresses, run_alone, run_simulators
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.sample.generate import generate
 from outreach.setup import ensure_first_use
@@ -47,6 +52,7 @@ segment = typer.Typer(no_args_is_help=True, help="人群表达式")
 app.add_typer(segment, name="segment")
 
 console = Console()
+_MOST_UNKNOWN = 100_000
 Result = TypeVar("Result")
 
 
@@ -171,6 +177,7 @@ def gateways(
         "var/rehearsal.json"
     ),
     only: Annotated[str, typer.Option(help="只启动这些网关，用逗号分隔")] = ",".join(NAMES),
+    port: Annotated[int, typer.Option(help="不用计划文件，在此端口单独启动一个长连接网关，如 cmpp")] = 0,
 ) -> None:
     """仿真网关：各运营商和平台的真实协议，只收不发。"""
     settings = load_settings()
@@ -180,9 +187,16 @@ def gateways(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run_simulators(plan, stop, tuple(only.split(",")))
+        if port:
+            await run_alone(only, port, stop, console.print)
+        else:
+            await run_simulators(plan, stop, tuple(only.split(",")))
 
-    uvloop.run(serve())
+    try:
+        uvloop.run(serve())
+    except OutreachError as error:
+        console.print(f"[red]{error.message}[/red]（{error.code}）", highlight=False)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -281,6 +295,59 @@ def audit(round_id: Annotated[int | None, typer.Argument(help="轮次编号；�
 
 
 @app.command()
+def why(round_id: Annotated[int, typer.Argument(help="轮次编号")]) -> None:
+    """一轮为什么没动：真实原因按影响大小排列，每条附处理办法。"""
+
+    async def work(rt: Runtime) -> RoundProgress:
+        async with rt.db.begin() as conn:
+            return await round_progress(conn, round_id)
+
+    found = _run(work)
+    console.print(f"等待发出 {found.waiting:,} 条，尚未编批 {found.uncut:,} 户", highlight=False)
+    if found.finish_at:
+        console.print(f"预计 {in_beijing(found.finish_at):%Y-%m-%d %H:%M} 发完", highlight=False)
+    for number, stall in enumerate(found.stalls, 1):
+        console.print(f"{number}. {stall.text}\n   {stall.advice}", highlight=False)
+
+
+@app.command()
+def unknown(
+    round_id: Annotated[int | None, typer.Option("--round", help="轮次编号")] = None,
+    campaign: Annotated[int | None, typer.Option(help="活动编号")] = None,
+    org: Annotated[int, typer.Option(help="机构编号")] = 1,
+    limit: Annotated[int, typer.Option(help="最多列出几条")] = 50,
+    file: Annotated[Path | None, typer.Option("--csv", help="把全部名单写成 CSV 文件，号码已遮盖")] = None,
+) -> None:
+    """结果未知的消息：按网关和原因的条数，逐条的原因、下一步和回执期限。"""
+    if round_id is None and campaign is None:
+        raise typer.BadParameter("请给出 --round 或 --campaign")
+    most = _MOST_UNKNOWN if file else limit
+    found = _run(lambda rt: read_unknown(rt, round_id=round_id, campaign_id=campaign, org_id=org, limit=most))
+    for table in unknown_tables(found, limit):
+        console.print(table)
+    if file:
+        file.write_bytes(unknown_csv(found.rows))
+        console.print(f"已写入 {file}，{len(found.rows):,} 条", highlight=False)
+
+
+@app.command("gateways-log")
+def gateways_log(
+    gateway: Annotated[int | None, typer.Argument(help="网关编号；省略则全部")] = None,
+    limit: Annotated[int, typer.Option(help="最多几条")] = 50,
+) -> None:
+    """网关熔断、恢复、权重和改道的记录，最新的在前，每条带原因。"""
+
+    async def work(rt: Runtime) -> list[LoggedChange]:
+        async with rt.db.begin() as conn:
+            return await list_changes(conn, gateway_id=gateway, limit=limit)
+
+    table = Table("时间", "网关", "变化", "原因")
+    for change in _run(work):
+        table.add_row(f"{in_beijing(change.at):%Y-%m-%d %H:%M:%S}", change.gateway, change.what, change.text)
+    console.print(table)
+
+
+@app.command()
 def books(plan: Annotated[Path, typer.Option(help="演练计划文件")] = Path("var/rehearsal.json")) -> None:
     """仿真网关的账与台账逐条核对。"""
     found = _run(lambda rt: compare_books(rt, control_addresses(plan)))
@@ -299,6 +366,9 @@ def sample(
     manifest = generate(folder, taxpayers, seed)
     console.print(f"已生成到 {folder}：{manifest}", highlight=False)
 
+
+app.add_typer(storage_commands(_run, console), name="storage")
+add_quarantine(app, _run, console)
 
 if __name__ == "__main__":
     app()

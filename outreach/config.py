@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     senders: int = Field(default=4, ge=1, le=64)
     lease_seconds: float = Field(default=60.0, gt=1)
     tick_seconds: float = Field(default=1.0, gt=0)
+    archive: str = ""
+    keep_receipts_days: int = Field(default=30, ge=4)
+    keep_messages_months: int = Field(default=0, ge=0)
+    keep_links_days: int = Field(default=30, ge=0)
+    keep_traces_days: int = Field(default=180, ge=180)
     log_level: str = "INFO"
     log_json: bool = True
 

@@ -7,11 +7,10 @@ cannot run code in the workers.
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from arq import Worker
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
 from arq.worker import func
 
 from outreach.runtime import Runtime
@@ -24,17 +23,9 @@ JOB_SECONDS = 3600
 Job = Callable[..., Awaitable[Any]]
 
 
-def redis_settings(url: str) -> RedisSettings:
-    """arq's settings for a Valkey address `redis://[:password@]host:port[/db]` or `unix://…`."""
-    if urlsplit(url).scheme == "unix":
-        return RedisSettings(unix_socket_path=urlsplit(url).path, conn_retries=1)
-    settings = RedisSettings.from_dsn(url)
-    settings.conn_timeout, settings.conn_retries = 2, 1
-    return settings
-
-
 def open_queue(rt: Runtime) -> ArqRedis:
-    """arq's client on the runtime's connections."""
+    """arq's client on the runtime's connections: one way to Valkey, also by sentinels, of which arq's own
+    settings would drop the time-outs."""
     return ArqRedis(
         connection_pool=rt.redis.connection_pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads
     )
@@ -58,7 +49,7 @@ def build_worker(
         queue_name=QUEUES[queue],
         redis_pool=open_queue(rt),
         handle_signals=False,
-        poll_delay=0.02,
+        poll_delay=0.02 if queue == "urgent" else 0.1,
         max_jobs=slots,
         job_timeout=JOB_SECONDS if queue == "chores" else 300,
         job_completion_wait=0,

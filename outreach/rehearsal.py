@@ -7,6 +7,7 @@ simulators that a process of their own runs.
 import asyncio
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ import orjson
 from campaigns.templates import file_template
 from channels.gateways.aliyun_sms.server import AliyunSmsSimulator
 from channels.gateways.base import Faults, Simulator
+from channels.gateways.cmpp import CmppSimulator
 from channels.gateways.email_smtp.simulator import EmailSmtpSimulator
 from channels.gateways.fiveg_bot.accounts import Account as BotAccount
 from channels.gateways.fiveg_bot.server import FivegBotGateway
+from channels.gateways.smpp import SmppSimulator
 from channels.gateways.wechat_official.simulator import Account as WechatAccount
 from channels.gateways.wechat_official.simulator import WechatOfficialSimulator
+from outreach.collector import calm_collector
 from outreach.errors import InvalidInput
 from outreach.ledger.content import file_text
 from outreach.ledger.gateways import GatewayDraft, save_gateway
@@ -205,6 +209,21 @@ def build_simulators(plan: Rehearsal) -> dict[str, Simulator]:
     }
 
 
+ALONE = {CmppSimulator.name: CmppSimulator, SmppSimulator.name: SmppSimulator}
+"""Simulators that need no plan: what they report goes down the connection of whoever has logged in."""
+
+
+async def run_alone(name: str, port: int, stop: asyncio.Event, tell: Callable[[str], None]) -> None:
+    """Run one simulator at a port until `stop`; `tell` gets the addresses. Raises InvalidInput."""
+    if name not in ALONE:
+        raise InvalidInput(f"单独启动的仿真网关只有：{'、'.join(ALONE)}", field="only")
+    simulator: CmppSimulator | SmppSimulator = ALONE[name]()
+    address = await simulator.start(HOST, port)
+    tell(f"{name} {address}，控制 {simulator.control_url}")
+    await stop.wait()
+    await simulator.stop()
+
+
 def write_plan(plan: Rehearsal, path: Path) -> None:
     """For the process that runs the simulators."""
     path.write_bytes(orjson.dumps(asdict(plan)))
@@ -218,7 +237,11 @@ async def run_simulators(path: Path, stop: asyncio.Event, only: tuple[str, ...] 
     for name, simulator in chosen.items():
         address = await simulator.start(HOST, plan.ports[name])
         controls[name] = getattr(simulator, "control_url", "") or address
-    path.with_name(_ADDRESSES).write_bytes(orjson.dumps(controls))
+    # Whoever waits for the file must never read half of it.
+    draft = path.with_name(f"{_ADDRESSES}.draft")
+    draft.write_bytes(orjson.dumps(controls))
+    draft.replace(path.with_name(_ADDRESSES))
+    calm_collector()
     await stop.wait()
     for simulator in chosen.values():
         await simulator.stop()

@@ -20,6 +20,7 @@ from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.statements.links import forget_codes
+from outreach.storage.retention import retain_daily
 
 _LOCK = 7_640_003
 
@@ -50,6 +51,7 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         coalesce=True,
     )
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
+    scheduler.add_job(retain_daily, "cron", [rt], hour=4, minute=10, max_instances=1, coalesce=True)
     scheduler.start()
     await stop.wait()
     scheduler.pause()

@@ -16,6 +16,7 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from outreach.collector import calm_collector
 from outreach.config import Settings
 from outreach.db.pool import Connection
 from outreach.governance.vault import open_vault
@@ -28,6 +29,7 @@ from outreach.ledger.letters import IssueLinks, LinkWish
 from outreach.ledger.limits import Limiter
 from outreach.ledger.post import Sender
 from outreach.ledger.send import drain_batch
+from outreach.ledger.uplink_feed import feed_uplinks
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.statements.links import LinkRequest, issue_links
@@ -83,6 +85,7 @@ async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
         for name, (duty, idle) in duties(sender).items()
     ]
     tasks += [asyncio.create_task(_serve(rt, queue, slots[queue], context), name=queue) for queue in JOBS]
+    tasks.append(asyncio.create_task(feed_uplinks(sender), name="uplinks"))
     tasks.append(asyncio.create_task(_beat(rt, sender.owner), name="beat"))
     get_log().info("worker.started", owner=sender.owner)
     await stop.wait()
@@ -138,4 +141,5 @@ async def _main(settings: Settings) -> None:
 def main(settings: Settings) -> None:
     """Run a worker process until SIGTERM or SIGINT."""
     configure_logs(settings.log_level, settings.log_json)
+    calm_collector()
     uvloop.run(_main(settings))

@@ -13,7 +13,8 @@ from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, approve_ca
 from campaigns.rounds import Ticker
 from campaigns.templates import save_template
 from channels.base import WebhookRequest
-from channels.gateways.base import HttpServer, Simulator
+from channels.gateways.base import Simulator
+from channels.gateways.http_server import HttpServer
 from outreach.clock import BEIJING
 from outreach.governance.vault import open_vault
 from outreach.labels.cache import SetCache

@@ -1,4 +1,4 @@
-"""What all simulated gateways share: books, faults, a push queue and a server on loopback.
+"""What all simulated gateways share: books, faults and a control interface.
 
 Control interface of every simulator (never part of the provider's protocol):
   GET  /_sim/books?after=N   {"entries": [...], "next": M}: every acceptance in order, from the N-th on
@@ -7,8 +7,6 @@ Control interface of every simulator (never part of the provider's protocol):
   POST /_sim/uplink          a JSON object: a taxpayer answers (fields by simulator)
 """
 
-import asyncio
-import contextlib
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -17,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import orjson
-import uvicorn
 
 MAGIC_PREFIX = "1380000"
 """Mobile numbers 1380000xxxx behave as `MAGIC` says, whatever the fault rates are."""
@@ -176,55 +173,3 @@ class Simulator(ABC):
     @abstractmethod
     async def stop(self) -> None:
         """Stop listening, drop what is not pushed yet."""
-
-
-async def cut_connection(receive: Any) -> None:
-    """Reset the client's connection without an answer, from inside an application of `HttpServer`.
-
-    The application returns right after it.
-    """
-    receive.__self__.transport.abort()
-    await asyncio.sleep(0)
-
-
-class HttpServer:
-    """An ASGI application on a loopback port inside the running event loop."""
-
-    def __init__(self, app: Any) -> None:
-        # Left to guess, uvicorn takes a bound method for an application of ASGI 2.
-        config = uvicorn.Config(
-            app,
-            interface="asgi3",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-        )
-        self._server = uvicorn.Server(config)
-        self._task: asyncio.Task[None] | None = None
-        self.port = 0
-
-    async def start(self, host: str, port: int) -> str:
-        """Bind and serve; returns `http://host:port`."""
-        loop = asyncio.get_running_loop()
-        config = self._server.config
-        config.host, config.port = host, port
-        config.load()
-        self._server.lifespan = config.lifespan_class(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        self._task = loop.create_task(self._server._serve())
-        while not self._server.started:
-            if self._task.done():
-                await self._task
-            await asyncio.sleep(0.005)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://{host}:{self.port}"
-
-    async def stop(self) -> None:
-        """Close the listener and wait for it."""
-        self._server.should_exit = True
-        self._server.force_exit = True
-        if self._task is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task

@@ -48,13 +48,3 @@ from opt_out o join contact c on c.person_id = o.person_id join taxpayer t on t.
 join org_unit u on u.id = t.org_id, org_unit scope, campaign k
 where k.id = %(campaign_id)s and scope.id = %(scope)s and u.path like scope.path || '%%'
   and o.at >= k.created_at
-
--- name: unknown_messages
--- Never hidden: each with the gateway's last word.
-select m.id, m.round_id, m.step, g.name as gateway, m.code, m.at, m.tries, m.not_before
-from round r join batch b on b.round_id = r.id join gateway g on g.id = b.gateway_id
-join message m on m.period = b.period and m.shard = b.shard
-     and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
-join org_unit o on o.id = m.org_id, org_unit scope
-where r.campaign_id = %(campaign_id)s and m.state = 1 and m.id > %(after)s and scope.id = %(scope)s and o.path like scope.path || '%%'
-order by m.id limit %(limit)s

@@ -6,15 +6,20 @@ back; a message that nobody can write must not stop all the others.
 """
 
 import asyncio
+import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import PurePath
+from typing import Any
 
 from redis.exceptions import RedisError
 
+from outreach.db.sql import load_queries
 from outreach.jobs import ring
+from outreach.ledger.gateways import Gateway
 from outreach.ledger.merge import merge_orphans, merge_receipts
+from outreach.ledger.pacing import Pacer, keep_pace
 from outreach.ledger.post import URGENT_LANES, Sender
 from outreach.ledger.protocol import SQL as PROTOCOL
 from outreach.ledger.protocol import claim_batch, close_batch
@@ -22,9 +27,15 @@ from outreach.ledger.reconcile import reconcile_all
 from outreach.ledger.send import drain_batch
 from outreach.logs import get_log
 
+SQL = load_queries(__file__)
+
 _DUE_AT_ONCE = 64
 _TROUBLE_PAUSE = 1.0
 _MANY_RECEIPTS = 2000
+_QUICK = 1000.0
+"""Messages a second from which on an account's batches keep no sender waiting for long."""
+_SLOW_SENDER = 50.0
+"""What one sender gets through even at a gateway that answers slowly."""
 
 Duty = Callable[[], Awaitable[int]]
 
@@ -39,12 +50,22 @@ async def ring_due_batches(sender: Sender, rung: set[str]) -> int:
     rounds = list(await sender.gate.rounds())
     if not rounds:
         return 0
-    for gateway in (await sender.fleet.gateways()).values():
-        if not gateway.active:
+    found: dict[int, list[dict[str, Any]]] = {}
+    gateways = await sender.fleet.gateways()
+    for gateway in gateways.values():
+        if not (gateway.active or gateway.may_probe):
             continue
-        keys = {"gateway_id": gateway.id, "rounds": rounds, "limit": _DUE_AT_ONCE}
-        for row in await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
+        keys = {"gateway_id": gateway.id, "rounds": rounds, "limit": _DUE_AT_ONCE if gateway.active else 1}
+        if rows := await sender.rt.db.fetch(PROTOCOL["due_batches"], keys):
+            found[gateway.id] = rows
+    room = await _room(sender, [gateways[gateway_id] for gateway_id in found])
+    for gateway_id, rows in found.items():
+        for row in rows:
             queue = "urgent" if row["lane"] <= URGENT_LANES else "bulk"
+            if queue == "bulk":
+                room[gateway_id] -= 1
+                if room[gateway_id] < 0:
+                    break
             job_id = f"batch:{row['id']}:{row['fence']}:{row['turn']}"
             try:
                 if job_id not in rung:
@@ -55,6 +76,31 @@ async def ring_due_batches(sender: Sender, rung: set[str]) -> int:
     rung.clear()
     rung.update(due)
     return 0
+
+
+async def _room(sender: Sender, gateways: Sequence[Gateway]) -> dict[int, int]:
+    """How many more bulk batches of each account may be taken in hand. One that is slower than our senders
+    gets no more of them than it can feed, and leaves one to every other account, also to one that has no work
+    yet: whoever waits for its tokens serves nobody."""
+    slow = [gateway for gateway in gateways if speed(gateway) < _QUICK]
+    room = dict.fromkeys((gateway.id for gateway in gateways), _DUE_AT_ONCE)
+    if not slow:
+        return room
+    keys = {"gateways": [gateway.id for gateway in slow], "urgent": URGENT_LANES}
+    held = {row["id"]: row["held"] for row in await sender.rt.db.fetch(SQL["in_hand"], keys)}
+    workers = await sender.rt.db.fetch_one(SQL["workers"])
+    assert workers is not None
+    slots = workers["n"] * sender.rt.settings.senders - max(1, len(gateways) - 1)
+    for gateway in slow:
+        most = max(1, min(slots, math.ceil(speed(gateway) / _SLOW_SENDER)))
+        room[gateway.id] = most - held.get(gateway.id, 0)
+    return room
+
+
+def speed(gateway: Gateway) -> float:
+    """Messages a second that the account allows."""
+    per_second = gateway.rate.per_second
+    return per_second * (gateway.facts.batch_size if gateway.facts.rate_unit == "request" else 1)
 
 
 async def recover_abandoned(sender: Sender) -> int:
@@ -97,10 +143,12 @@ async def _merge_many(sender: Sender) -> int:
 def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:
     """The duties of a worker and how long each rests when there is nothing to do."""
     rung: set[str] = set()
+    pacer = Pacer(sender.rt, sender.fleet)
     return {
         "ring": (lambda: ring_due_batches(sender, rung), 0.1),
         "recover": (lambda: recover_abandoned(sender), 2.0),
         "reconcile": (lambda: reconcile_all(sender), 0.5),
         "merge": (lambda: _merge_many(sender), 0.2),
+        "pace": (lambda: keep_pace(pacer), 1.0),
         "orphans": (lambda: merge_orphans(sender.rt), 2.0),
     }

@@ -20,14 +20,16 @@ from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.governance.vault import open_vault
+from outreach.ledger.breaker import Breaker
 from outreach.ledger.limits import Rate
+from outreach.ledger.meter import Meter, metered
 from outreach.ledger.token_store import ValkeyTokens
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
-_REFRESH_SECONDS = 5.0
+_REFRESH_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _SEND_TIMEOUTS = 1.5
 """The adapter contract: `send` returns within so many request time-outs."""
@@ -51,7 +53,8 @@ class GatewayDraft:
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """An account as the ledger uses it. `quiet_seconds`: how long an unknown outcome rests before it is
-    looked into (lease + request time-out + the provider's longest late acceptance + a margin)."""
+    looked into (lease + request time-out + the provider's longest late acceptance + a margin). `weight`: its
+    part of the channel's new batches; `open`: in service; `may_probe`: its breaker waits for one message."""
 
     id: int
     name: str
@@ -62,8 +65,15 @@ class Gateway:
     window_size: int
     quiet_seconds: float
     weight: int
-    active: bool
+    open: bool
+    breaker: Breaker
+    may_probe: bool
     rate: Rate
+
+    @property
+    def active(self) -> bool:
+        """Whether messages may be sent through it freely."""
+        return self.open and self.breaker is Breaker.CLOSED
 
     @property
     def facts(self) -> Facts:
@@ -91,6 +101,7 @@ async def save_gateway(conn: Connection, settings: Settings, draft: GatewayDraft
         query = SQL["change_gateway"]
     assert row is not None
     gateway_id: int = row["id"]
+    await reset_pace(conn, gateway_id)
     text = orjson.dumps(draft.config).decode()
     await conn.execute(
         query,
@@ -111,8 +122,14 @@ async def save_gateway(conn: Connection, settings: Settings, draft: GatewayDraft
     return gateway_id
 
 
+async def reset_pace(conn: Connection, gateway_id: int) -> None:
+    """Somebody has mended the account: it is tried at once, and the weights of its channel hold again."""
+    await conn.execute(SQL["reset_pace"], {"id": gateway_id})
+
+
 async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
     """All accounts by id."""
+    rows = await rt.db.fetch(SQL["all_gateways"])
     return {
         row["id"]: Gateway(
             row["id"],
@@ -125,9 +142,11 @@ async def load_gateways(rt: Runtime) -> dict[int, Gateway]:
             row["quiet_seconds"],
             row["weight"],
             row["state"] == "active",
+            Breaker(row["breaker"]),
+            row["may_probe"],
             Rate(row["id"], row["rate"], row["burst"]),
         )
-        for row in await rt.db.fetch(SQL["all_gateways"])
+        for row in rows
     }
 
 
@@ -171,6 +190,7 @@ class Fleet:
 
     def __init__(self, rt: Runtime) -> None:
         self._rt = rt
+        self.meter = Meter()
         self._tokens = ValkeyTokens(rt.redis, open_vault(rt.settings))
         self._gateways: dict[int, Gateway] = {}
         self._loaded_at = -_REFRESH_SECONDS
@@ -180,7 +200,7 @@ class Fleet:
         self._retired: list[tuple[float, Adapter]] = []
 
     async def gateways(self) -> dict[int, Gateway]:
-        """All accounts, read again every few seconds."""
+        """All accounts, read again every second."""
         if time.monotonic() - self._loaded_at > _REFRESH_SECONDS:
             self._gateways = await load_gateways(self._rt)
             self._loaded_at = time.monotonic()
@@ -215,6 +235,7 @@ class Fleet:
         if failure is not None and failure.config_enc != gateway.config_enc:
             failure = None
         if failure is not None and time.monotonic() < failure.until:
+            self.meter.refuse(gateway.id, failure.error)
             raise GatewayError(failure.error.fault, failure.error.message, failure.error.code)
         adapter, seconds = build_adapter(self._rt.settings, gateway, self._tokens)
         try:
@@ -224,10 +245,12 @@ class Fleet:
             until = time.monotonic() + pause
             self._failures[gateway.id] = _Failure(error, gateway.config_enc, pause, until)
             await adapter.close()
+            self.meter.refuse(gateway.id, error)
             raise
         self._failures.pop(gateway.id, None)
         await self._retire(held)
-        self._open[gateway.id] = Account(adapter, seconds, gateway.config_enc)
+        counted = metered(adapter, self.meter, gateway.id)
+        self._open[gateway.id] = Account(counted, seconds, gateway.config_enc)
         get_log().info("gateway.opened", gateway=gateway.id, adapter=gateway.adapter)
 
     async def _retire(self, held: Account | None) -> None:

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
+from outreach.ledger.breaker import Breaker
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.runtime import Runtime
@@ -54,6 +55,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
             "kind": ADDRESS_KINDS[locked["channel"]],
             "gateways": gateways,
             "lane": kind.lane.number,
+            "weight": locked["weight"],
             "fallers": fallers and step > 0,
             "statutory": kind.lane in (Lane.STATUTORY, Lane.URGENT),
         }
@@ -73,16 +75,19 @@ async def _analyze(conn: Connection, period: int) -> None:
 
 
 def _share_out(known: dict[int, Any], waiting: dict[int, int]) -> tuple[list[int], int]:
-    # Batches go round the accounts in proportion to their weights, in steps of ten points.
+    # Batches go round the accounts in proportion to their weights, in steps of ten points. An account whose
+    # breaker waits for a probe gets its part once, so that there is something to probe with.
     room = {
         gateway_id: int(known[gateway_id].rate.per_second * _AHEAD_SECONDS) - count
         for gateway_id, count in waiting.items()
-        if gateway_id in known
+        if gateway_id in known and (known[gateway_id].breaker is Breaker.CLOSED or not count)
     }
     gateways = [
         gateway_id
         for turn in range(10)
         for gateway_id, free in room.items()
-        if free > 0 and known[gateway_id].weight > turn * 10
+        if free > 0
+        and known[gateway_id].weight > turn * 10
+        and (turn == 0 or known[gateway_id].breaker is Breaker.CLOSED)
     ]
     return gateways, min(_PIECE, sum(free for free in room.values() if free > 0))

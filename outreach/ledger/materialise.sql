@@ -1,7 +1,7 @@
 -- name: lock_step
 -- One process at a time cuts the batches of a step; the cursor moves in the same transaction. A closed step is
 -- looked at again by whoever waited for its lock.
-select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind
+select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind, c.weight
 from round_step s join round r on r.id = s.round_id join campaign c on c.id = r.campaign_id
 where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' and s.state <> 'closed'
   and s.version_id is not null
@@ -10,14 +10,16 @@ for update of s skip locked
 -- name: backlog
 -- Messages that wait at each gateway of a channel, so that no more than two hours of sending stand ready.
 select g.id, coalesce(sum(b.n - b.settled) filter (where b.state = 0), 0)::bigint as waiting
-from gateway g left join batch b on b.gateway_id = g.id and b.state = 0
-where g.channel = %(channel)s and g.state = 'active' group by g.id
+from gateway g left join gateway_pace p on p.gateway_id = g.id left join batch b on b.gateway_id = g.id and b.state = 0
+where g.channel = %(channel)s and g.state = 'active' and coalesce(p.breaker, 'closed') <> 'open' group by g.id
 
 -- name: cut
 -- Starters, whose ladder begins at this step, and fallers, whom an earlier step failed or who waited too long
 -- without a delivery, in the order of the organisation. An unknown message falls only where the law wants
 -- the person told, and after the receipt deadline. A recipient whose address has gone since planning still
 -- gets a row (dest 0): it fails there and falls to the next rung.
+-- `next_at` is virtual time: the batches of a round follow each other at distances that shrink with its
+-- campaign's weight, from the place where its account stands now, so that rounds of one lane take turns.
 with starters as materialized (
     select position, person_id, taxpayer_ids, org_id, reach from recipient
     where period = %(period)s and round_id = %(round_id)s and first_step = %(step)s and position > %(cursor)s
@@ -43,14 +45,25 @@ with starters as materialized (
     select d.*, coalesce(a.dest, 0) as dest, (row_number() over (order by d.org_id, d.person_id) - 1)::int as place
     from (select * from starters union all select * from fallers) d
     left join address a on a.person_id = d.person_id and a.kind = %(kind)s
+), turns as materialized (
+    select g.id, greatest(
+        least(now(), (select min(next_at) from batch
+                      where gateway_id = g.id and lane = %(lane)s and state = 0)),
+        (select max(next_at) from batch
+         where round_id = %(round_id)s and step = %(step)s and gateway_id = g.id and state = 0 and watermark = 0)
+    ) as stands_at
+    from (select distinct unnest(%(gateways)s::smallint[])) as g (id)
 ), slots as materialized (
     select slot, nextval('batch_id') as id,
            (%(gateways)s::smallint[])[1 + slot %% cardinality(%(gateways)s::smallint[])] as gateway_id
     from generate_series(0, (select max(place) / 1000 from due)) as slot
 ), batches as (
-    insert into batch (shard, id, period, round_id, step, gateway_id, lane, n)
-    select s.id %% 8, s.id, %(period)s, %(round_id)s, %(step)s, s.gateway_id, %(lane)s, count(*)
-    from due d join slots s on s.slot = d.place / 1000 group by s.id, s.gateway_id
+    insert into batch (shard, id, period, round_id, step, gateway_id, lane, n, next_at)
+    select s.id %% 8, s.id, %(period)s, %(round_id)s, %(step)s, s.gateway_id, %(lane)s, count(*),
+           t.stands_at + row_number() over (partition by s.gateway_id order by s.id)
+                         * interval '6 milliseconds' / %(weight)s
+    from due d join slots s on s.slot = d.place / 1000 join turns t on t.id = s.gateway_id
+    group by s.id, s.gateway_id, t.stands_at
 ), messages as (
     insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, at, taxpayer_ids)
     select %(period)s, s.id %% 8, s.id * 1000 + d.place %% 1000, %(round_id)s, %(step)s, d.person_id, d.org_id,

@@ -15,6 +15,7 @@ from outreach.errors import OutreachError
 from outreach.ledger.gate import OpenRound, opted_out
 from outreach.ledger.gateways import Account, Gateway
 from outreach.ledger.letters import Letter, LinkWish, StepContent, load_letters, load_step
+from outreach.ledger.pacing import admit
 from outreach.ledger.post import Errand, Sender, post, safe_seconds
 from outreach.ledger.protocol import (
     Claim,
@@ -139,8 +140,8 @@ async def _ground(sender: Sender, drain: _Drain) -> _Ground | None:
     if drain.pause or drain.settled == claim.n or time.monotonic() > drain.ends_at:
         return None
     opened = (await sender.gate.rounds()).get(claim.round_id)
-    gateway = await sender.fleet.gateway(claim.gateway_id)
-    if opened is None or not gateway.active:
+    gateway = await admit(sender.rt, sender.fleet, claim.gateway_id)
+    if opened is None or gateway is None:
         return None
     try:
         account = await sender.fleet.account(gateway.id)

@@ -109,6 +109,12 @@ async def test_messages_are_paged_by_state(town: Town) -> None:
 
 async def mark_unknown(town: Town, numbers: Sequence[int]) -> None:
     await town.rt.db.execute(
+        "insert into message_count (round_id, step, org_id, state, n, households)"
+        " select round_id, step, org_id, s.state, s.sign, s.sign from message,"
+        " (values (0::smallint, -1), (1::smallint, 1)) s (state, sign) where taxpayer_ids && %(ids)s::int[]",
+        {"ids": list(numbers)},
+    )
+    await town.rt.db.execute(
         "update message set state = 1, code = case when id %% 2 = 0 then 'isp.TIMEOUT' end"
         " where taxpayer_ids && %(ids)s::int[]",
         {"ids": list(numbers)},

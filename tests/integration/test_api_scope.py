@@ -136,7 +136,8 @@ async def test_the_brake_is_in_the_hands_of_the_unit_and_those_above(town: Town)
 async def test_figures_of_a_campaign_from_above_are_cut(town: Town) -> None:
     campaign, number = await town.running_round(CITY)
     half = len(town.in_county)
-    await town.rt.db.execute("update message set state = 1 where org_id = %(org)s", {"org": GRID})
+    for table in ("message", "message_count"):
+        await town.rt.db.execute(f"update {table} set state = 1 where org_id = %(org)s", {"org": GRID})
     for unit, share in ((CITY, 2 * half), (COUNTY, half), (GRID, half), (SISTER, half)):
         shown = (await town.get(f"/rounds/{number}", unit=unit)).json()
         assert (shown["audience"], shown["planned"], sum(shown["messages"].values())) == (share, share, share)

@@ -1,7 +1,7 @@
 """The pieces of the console as data: bars that never hide a difference, words and numbers, forms and back."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from outreach.web.console.wording import ago, moment, percent, span, wan
 from outreach.web.middleware import MIB, body_limit
 from outreach.web.previews import faults, mark
 from outreach.web.reads.figures import RoundFigures
-from outreach.web.reads.health import Health, is_quiet, stalls
 from outreach.web.reads.paging import decode_numbers, encode_cursor
 
 STATIC = Path(__file__).parents[2] / "outreach" / "web" / "static" / "console"
@@ -93,55 +92,6 @@ def test_times_are_beijing_and_spans_have_two_units() -> None:
     assert span(timedelta(seconds=12)) == "12 秒"
     assert ago(NOW - timedelta(minutes=5), NOW) == "5 分钟前"
     assert (percent(1, 3), percent(1, 0)) == ("33.33%", "—")
-
-
-@pytest.mark.parametrize(
-    ("clock", "quiet"),
-    [("21:59", False), ("22:00", True), ("03:00", True), ("07:59", True), ("08:00", False)],
-)
-def test_quiet_hours_run_over_midnight(clock: str, quiet: bool) -> None:
-    now = datetime.fromisoformat(f"2026-03-18T{clock}:00+08:00")
-    assert is_quiet(time(22), time(8), now) is quiet
-    assert not is_quiet(None, None, now)
-
-
-def a_round(**changes: Any) -> dict[str, Any]:
-    plain = {
-        "state": "running",
-        "campaign_state": "running",
-        "quiet_from": time(22),
-        "quiet_to": time(8),
-        "starts_at": NOW - timedelta(hours=1),
-        "now": NOW,
-    }
-    return plain | changes
-
-
-def gateway(**changes: Any) -> dict[str, Any]:
-    return {"channel": "sms", "state": "active", "rate": 100.0, "backlog": 0} | changes
-
-
-@pytest.mark.parametrize(
-    ("changes", "health", "said"),
-    [
-        ({}, Health(1, [gateway()]), None),
-        ({"state": "paused"}, Health(1, [gateway()]), "已被暂停"),
-        ({"now": NOW.replace(hour=15)}, Health(1, [gateway()]), "静默时段，08:00"),
-        ({}, Health(0, [gateway()]), "没有发送进程"),
-        ({}, Health(1, [gateway(state="closed")]), "没有可用的「短信」网关"),
-        ({}, Health(1, [gateway(rate=1.0)]), "大约还需 16 分钟"),
-        ({"state": "scheduled", "campaign_state": "draft"}, Health(1, [gateway()]), "还没有审批"),
-        (
-            {"state": "scheduled", "starts_at": NOW + timedelta(days=1)},
-            Health(1, [gateway()]),
-            "2026-03-19 10:24",
-        ),
-        ({"state": "finished"}, Health(0, []), None),
-    ],
-)
-def test_a_round_that_stands_says_why(changes: dict[str, Any], health: Health, said: str | None) -> None:
-    sentences = stalls(a_round(**changes), ["sms"], health, 1_000, 0)
-    assert sentences == [] if said is None else said in "".join(sentences)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import orjson
 from channels.aliyun.sms import AliyunSms, AliyunSmsConfig
 from channels.base import Outbound, WebhookRequest
 from channels.gateways.aliyun_sms import AliyunSmsSimulator
-from channels.gateways.base import MAGIC, Faults, HttpServer
+from channels.gateways.base import MAGIC, Faults
+from channels.gateways.http_server import HttpServer
 
 from .conformance import Bench
 from .hooks import Hooks, read_request

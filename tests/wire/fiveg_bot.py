@@ -12,9 +12,10 @@ import orjson
 
 from channels.base import Action, Card, Outbound, Receipt, WebhookRequest
 from channels.fiveg_bot import FivegBot, FivegBotConfig
-from channels.gateways.base import MAGIC, MAGIC_PREFIX, Faults, HttpServer
+from channels.gateways.base import MAGIC, MAGIC_PREFIX, Faults
 from channels.gateways.fiveg_bot import FivegBotGateway
 from channels.gateways.fiveg_bot.accounts import Account
+from channels.gateways.http_server import HttpServer
 from channels.http import Http
 from channels.tokens import TokenStore
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from channels.base import Adapter, Inbound, Receipt, WebhookReply, WebhookRequest
 from channels.errors import WebhookRejected
-from channels.gateways.base import HttpServer
+from channels.gateways.http_server import HttpServer
 
 
 class Hooks:

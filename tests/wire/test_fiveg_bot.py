@@ -65,7 +65,7 @@ async def test_phone_without_5g_messages(fallback: bool, expected: Any) -> None:
 
 
 async def test_share_of_capable_phones_is_drawn_from_the_address() -> None:
-    async with run_stage({"report_sent": False}, capable=0.6) as stage:
+    async with run_stage({"report_sent": False, "timeout": 20.0}, capable=0.6) as stage:
         await stage.adapter.send(batch(200))
         fallen = sum(fallback is Channel.SMS for _, _, fallback in await states(stage, 200))
         assert 50 < fallen < 110

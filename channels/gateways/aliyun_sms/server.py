@@ -27,10 +27,9 @@ from channels.gateways.base import (
     MAGIC_PREFIX,
     BookEntry,
     Faults,
-    HttpServer,
     Simulator,
-    cut_connection,
 )
+from channels.gateways.http_server import HttpServer, cut_connection
 
 VERSION = "2017-05-25"
 CHINA = timezone(timedelta(hours=8), "UTC+8")

@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from channels.gateways.base import Faults, HttpServer, Simulator
+from channels.gateways.base import Faults, Simulator
 from channels.gateways.email_smtp.reports import Envelope, write_absence, write_complaint, write_status
 from channels.gateways.email_smtp.rules import Mail
 from channels.gateways.email_smtp.session import Session, lot
+from channels.gateways.http_server import HttpServer
 from channels.http import Http, MaybeSent, NotSent
 
 _TRIES = 3

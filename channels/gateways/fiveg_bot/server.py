@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from channels.gateways.base import Faults, HttpServer, Simulator, cut_connection
+from channels.gateways.base import Faults, Simulator
 from channels.gateways.fiveg_bot.accounts import Account, Tokens
 from channels.gateways.fiveg_bot.files import Files
 from channels.gateways.fiveg_bot.phones import Phones, Sent
@@ -19,6 +19,7 @@ from channels.gateways.fiveg_bot.pusher import Callback, Pusher
 from channels.gateways.fiveg_bot.requests import Accepted, read_send
 from channels.gateways.fiveg_bot.schema import BAD_PARAMETER, Violation, array, record, text
 from channels.gateways.fiveg_bot.uplinks import write_uplink
+from channels.gateways.http_server import HttpServer, cut_connection
 
 NO_SUCH_USER, PER_SECOND, PER_DAY = 46001, 30003, 30001
 NEEDS_GET, EMPTY_POST, NOT_JSON = 43001, 44002, 47001

@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from channels.gateways.base import BookEntry, Faults, HttpServer, Simulator, cut_connection
+from channels.gateways.base import BookEntry, Faults, Simulator
+from channels.gateways.http_server import HttpServer, cut_connection
 from channels.gateways.wechat_official.pushes import Pusher, cdata, event_xml
 from channels.gateways.wechat_official.rules import complain
 from channels.gateways.wechat_official.tokens import LIFE, Refused, TokenDesk

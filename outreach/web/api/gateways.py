@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import datetime
+from typing import Any
 
 from fastapi import Request
 
 from channels.errors import ChannelError
 from channels.registry import ADAPTERS
 from outreach.errors import NotFound
+from outreach.ledger.pace_log import Pace, list_changes, paces
 from outreach.web.api.access import api_routes, fleet_of, runtime_of
-from outreach.web.api.fields import Model, PathId, pick
+from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId, SmallId, pick
 from outreach.web.reads.health import health_of
+from outreach.web.reads.paging import decode_numbers, encode_cursor
 
 routes = api_routes("/gateways", "网关")
 _LONGEST = 30.0
@@ -19,7 +22,8 @@ _NO_ANSWER = "网关在 30 秒内没有应答，请检查网络和地址。"
 
 class GatewayRow(Model):
     """An account. `backlog`: messages that wait for it; `delivery_class`: what may be done about an unknown
-    outcome (A repeat, B ask, C wait for the receipt, D report)."""
+    outcome (A repeat, B ask, C wait for the receipt, D report); `breaker`: closed, open or half_open, and
+    `why`; `share`: its part of the channel's new batches, `weight` unless it was moved."""
 
     id: int
     name: str
@@ -32,6 +36,9 @@ class GatewayRow(Model):
     backlog: int
     oldest: datetime | None
     delivery_class: str
+    breaker: str
+    why: str
+    share: int
 
 
 class Gateways(Model):
@@ -39,6 +46,18 @@ class Gateways(Model):
 
     workers: int
     rows: list[GatewayRow]
+
+
+class ChangeRow(Model):
+    """A change of a breaker or a weight, with its reason as a sentence; `at` is machine time."""
+
+    id: int
+    gateway_id: int
+    gateway: str
+    channel: str
+    at: datetime
+    what: str
+    text: str
 
 
 class Checked(Model):
@@ -53,11 +72,30 @@ async def show_list(request: Request) -> Gateways:
     """全部网关账号的状态和等待量。"""
     async with runtime_of(request).db.begin() as conn:
         health = await health_of(conn)
-    rows = [
-        pick(GatewayRow, {**row, "delivery_class": ADAPTERS[row["adapter"]].facts.delivery_class.value})
-        for row in health.gateways
-    ]
+        standing = await paces(conn)
+    rows = [pick(GatewayRow, {**row, **_extras(row, standing[row["id"]])}) for row in health.gateways]
     return Gateways(workers=health.workers, rows=rows)
+
+
+@routes.get("/changes", permission="gateway.read", summary="网关熔断和权重的变化")
+async def show_changes(
+    request: Request, gateway_id: SmallId | None = None, cursor: Cursor = "", limit: Limit = FIRST
+) -> Listing[ChangeRow]:
+    """最新的在前；每一次自动调整都带原因和数字。"""
+    before = decode_numbers(cursor, 1)[0] if cursor else None
+    async with runtime_of(request).db.begin() as conn:
+        found = await list_changes(conn, gateway_id=gateway_id, before=before, limit=limit + 1)
+    rows = [ChangeRow.model_validate(one, from_attributes=True) for one in found[:limit]]
+    return Listing[ChangeRow](rows=rows, next=encode_cursor(rows[-1].id) if len(found) > limit else None)
+
+
+def _extras(row: dict[str, Any], pace: Pace) -> dict[str, Any]:
+    return {
+        "delivery_class": ADAPTERS[row["adapter"]].facts.delivery_class.value,
+        "breaker": pace.breaker.value,
+        "why": pace.why,
+        "share": pace.share,
+    }
 
 
 @routes.post("/{gateway_id}/check", permission="gateway.read", summary="试连网关（不发送）")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 
+from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.governance.actor import Actor
@@ -16,7 +17,6 @@ from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures, summed
-from outreach.web.reads.health import health_of, stalls
 from outreach.web.reads.messages import list_messages
 
 _SQL = load_queries(__file__)
@@ -58,6 +58,29 @@ class RoundShown(Model):
     stalls: list[str]
 
 
+class StallShown(Model):
+    """One cause. `held`: messages that it holds up, 0 for who manages a part of the round; `until`: when it
+    ends by itself, null if it does not."""
+
+    cause: str
+    text: str
+    advice: str
+    held: int
+    until: datetime | None
+
+
+class ProgressShown(Model):
+    """Where a round stands. `waiting`: messages cut and not sent; `uncut`: households without a message yet;
+    `finish_at`: when what waits has left at the accounts' rates, null if it stands still. The numbers are
+    null for who manages a part of the round: they are those of the whole."""
+
+    state: str
+    waiting: int | None
+    uncut: int | None
+    finish_at: datetime | None
+    stalls: list[StallShown]
+
+
 class MessageRow(Model):
     """A message. `taxpayer_ids` are the households of the scope that it names, `others` how many more.
     `state_name` is the state in Chinese, `code` the provider's last word, `parts` what is billed."""
@@ -82,6 +105,15 @@ class MessageRow(Model):
 async def show(request: Request, round_id: PathId) -> RoundShown:
     """户数：受众 = 列入发送 + 各项剔除；消息按状态计数。都只含数据范围内的部分。"""
     return await _show(request, round_id)
+
+
+@routes.get("/{round_id}/progress", permission="campaign.read", summary="轮次为什么没动")
+async def show_progress(request: Request, round_id: PathId) -> ProgressShown:
+    """真实原因按影响的消息数从大到小排列，每条附处理办法和预计何时自动结束。"""
+    async with runtime_of(request).db.begin() as conn:
+        row = await find_round(conn, actor_of(request), round_id)
+        found = await round_progress(conn, round_id, with_numbers=row["is_own"])
+    return _progress(found, is_own=row["is_own"])
 
 
 @routes.post("/{round_id}/pause", permission="round.control", summary="暂停轮次")
@@ -138,15 +170,8 @@ async def _show(request: Request, round_id: int) -> RoundShown:
         steps = await steps_of(conn, [round_id])
         figures = (await round_figures(conn, cache_of(request), actor, [round_id])).get(round_id)
         counts = await message_counts(conn, actor, [round_id])
-        health = await health_of(conn)
+        progress = await round_progress(conn, round_id, with_numbers=row["is_own"])
     sums = summed(counts, [round_id])
-    why = stalls(
-        row,
-        [step["channel"] for step in steps],
-        health,
-        sums.get(State.PLANNED, 0),
-        sums.get(State.UNKNOWN, 0),
-    )
     told = {
         **row,
         "audience": figures.audience if figures else None,
@@ -161,9 +186,29 @@ async def _show(request: Request, round_id: int) -> RoundShown:
             }
             for step in steps
         ],
-        "stalls": why,
+        "stalls": [stall.text for stall in progress.stalls],
     }
     return RoundShown.model_validate(told, extra="ignore")
+
+
+def _progress(found: RoundProgress, *, is_own: bool) -> ProgressShown:
+    stalls = [
+        StallShown(
+            cause=stall.cause.value,
+            text=stall.text,
+            advice=stall.advice,
+            held=stall.held if is_own else 0,
+            until=stall.until,
+        )
+        for stall in found.stalls
+    ]
+    return ProgressShown(
+        state=found.state,
+        waiting=found.waiting if is_own else None,
+        uncut=found.uncut if is_own else None,
+        finish_at=found.finish_at,
+        stalls=stalls,
+    )
 
 
 async def _inside(conn: Connection, actor: Actor, ids: Iterable[int]) -> set[int]:

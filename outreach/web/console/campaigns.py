@@ -5,6 +5,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from outreach.analytics.stall_causes import Cause
+from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.web import actions
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
@@ -15,6 +17,8 @@ from outreach.web.reads.campaigns import count_states, find_campaign, list_campa
 from outreach.web.reads.figures import message_counts, round_figures, summed
 
 routes = console_routes()
+_STANDING = ("scheduled", "planning", "running", "paused")
+"""Rounds of which it may be asked why they do not move."""
 
 
 @routes.get("/campaigns", permission="campaign.read")
@@ -62,6 +66,11 @@ async def approve(request: Request, campaign_id: int) -> Response:
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
+def _is_ahead(progress: RoundProgress) -> bool:
+    """Its own line says already when it starts."""
+    return any(stall.cause is Cause.TOO_EARLY for stall in progress.stalls)
+
+
 async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
     actor = actor_of(request)
     async with runtime_of(request).db.begin() as conn:
@@ -71,6 +80,11 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
         steps = await steps_of(conn, ids)
         figures = await round_figures(conn, cache_of(request), actor, ids)
         counts = await message_counts(conn, actor, ids)
+        progress = {
+            row["id"]: await round_progress(conn, row["id"], with_numbers=campaign["is_own"])
+            for row in rounds
+            if row["state"] in _STANDING
+        }
     shown = [
         show_round(row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts)
         for row in rounds
@@ -81,6 +95,7 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
         "shown": shown,
         "people": combined_balance(planned) if len(planned) > 1 else shown[0].people if planned else None,
         "messages": message_balance(summed(counts, ids), href=f"/console/messages?campaign={campaign_id}"),
+        "progress": {key: one for key, one in progress.items() if not _is_ahead(one)},
         "is_moving": campaign["state"] in ("running", "paused"),
         "may_approve": campaign["state"] == "draft" and campaign["is_own"] and actor.may("campaign.approve"),
         "is_maker": campaign["created_by"] == actor.name,

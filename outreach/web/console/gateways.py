@@ -9,13 +9,15 @@ from channels.registry import ADAPTERS
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.audit import append_audit
-from outreach.ledger.gateways import save_gateway
+from outreach.ledger.gateways import reset_pace, save_gateway
+from outreach.ledger.pace_log import list_changes, paces
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.gateway_form import draft_of, fields_of
 from outreach.web.console.render import page
 from outreach.web.console.settings import PARTS
 from outreach.web.permissions import actor_of
 from outreach.web.reads.health import health_of
+from outreach.web.reads.paging import PAGE, decode_numbers, encode_cursor
 
 _SQL = load_queries(__file__)
 routes = console_routes()
@@ -23,12 +25,25 @@ STATES = ("active", "closed")
 
 
 @routes.get("/settings/gateways", permission="gateway.read")
-async def show_list(request: Request) -> HTMLResponse:
-    """Accounts with what waits for them and what their provider promises."""
+async def show_list(request: Request, cursor: str = "") -> HTMLResponse:
+    """Accounts with what waits for them, what their provider promises, and what breakers and weights did."""
+    before = decode_numbers(cursor, 1)[0] if cursor else None
     async with runtime_of(request).db.begin() as conn:
         health = await health_of(conn)
+        standing = await paces(conn)
+        changes = await list_changes(conn, before=before, limit=PAGE + 1)
     facts = {name: adapter.facts for name, adapter in ADAPTERS.items()}
-    return _page(request, "settings_gateways.html", "网关", health=health, facts=facts)
+    older = encode_cursor(changes[PAGE - 1].id) if len(changes) > PAGE else None
+    return _page(
+        request,
+        "settings_gateways.html",
+        "网关",
+        health=health,
+        facts=facts,
+        paces=standing,
+        changes=changes[:PAGE],
+        older=older,
+    )
 
 
 @routes.get("/settings/gateways/new", permission="gateway.write")
@@ -68,6 +83,8 @@ async def change_state(request: Request, gateway_id: int) -> Response:
         row = await (await conn.execute(_SQL["set_state"], {"id": gateway_id, "state": state})).fetchone()
         if row is None:
             raise NotFound("没有这个网关。")
+        if state == "active":
+            await reset_pace(conn, gateway_id)
         detail = {"state": state}
         await append_audit(conn, actor_of(request), "gateway.state", f"gateway:{gateway_id}", detail)
     return RedirectResponse("/console/settings/gateways", 303)

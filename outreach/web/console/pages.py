@@ -17,6 +17,7 @@ from outreach.web.console import (
     settings,
     taxpayers,
     templates,
+    unknown,
 )
 
 _MODULES = (
@@ -26,6 +27,7 @@ _MODULES = (
     taxpayers,
     rounds,
     messages,
+    unknown,
     segments,
     templates,
     reports,

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from outreach.analytics.stalls import round_progress
 from outreach.errors import InvalidInput, NotFound
-from outreach.ledger.states import State
 from outreach.web.actions import control_round
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
@@ -18,7 +18,7 @@ from outreach.web.permissions import actor_of
 from outreach.web.previews import sample_of
 from outreach.web.reads.campaigns import find_campaign, find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures
-from outreach.web.reads.health import health_of, stalls
+from outreach.web.reads.health import health_of
 
 routes = console_routes()
 TYPED_ABOVE = 10_000
@@ -53,10 +53,18 @@ CONTROLS = (
 )  # fmt: skip
 
 
+DONE = {
+    "pause": "已暂停。两秒内不再发出新消息：已发 {sent} 条，余 {rest} 条在原地等待。",
+    "resume": "已继续，不会重复发送，已发 {sent} 条，余 {rest} 条。",
+    "cancel": "已取消。已发 {sent} 条照收回执，余 {rest} 条不再发送。",
+}
+"""What a button has done, with the numbers of this moment."""
+
+
 @routes.get("/rounds/{round_id}", permission="campaign.read")
-async def show(request: Request, round_id: int) -> HTMLResponse:
-    """The page of a round."""
-    return await _page(request, round_id)
+async def show(request: Request, round_id: int, done: str = "") -> HTMLResponse:
+    """The page of a round, with what the button before it has done."""
+    return await _page(request, round_id, done=done)
 
 
 @routes.get("/rounds/{round_id}/live", permission="campaign.read")
@@ -92,7 +100,7 @@ async def control(request: Request, round_id: int, verb: str) -> Response:
     except InvalidInput as error:
         return await _page(request, round_id, error=error, verb=verb)
     await control_round(runtime_of(request), actor_of(request), context["round"], verb)
-    return RedirectResponse(f"/console/rounds/{round_id}", 303)
+    return RedirectResponse(f"/console/rounds/{round_id}?done={verb}", 303)
 
 
 def check_typed(shown: RoundShow, control: Control, typed: str) -> None:
@@ -109,9 +117,12 @@ def needs_number(shown: RoundShow, control: Control) -> bool:
 
 
 async def _page(
-    request: Request, round_id: int, *, error: InvalidInput | None = None, verb: str = ""
+    request: Request, round_id: int, *, error: InvalidInput | None = None, verb: str = "", done: str = ""
 ) -> HTMLResponse:
     context = await _context(request, round_id)
+    shown: RoundShow = context["shown"]
+    figures = {"sent": number(shown.sent), "rest": number(shown.remaining)}
+    context["done"] = DONE[done].format(**figures) if done in DONE else ""
     title = f"第 {context['round']['ordinal']} 轮 {context['round']['name']}"
     status = 200 if error is None else 422
     context |= {"error": error, "error_verb": verb}
@@ -125,10 +136,8 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         steps = await steps_of(conn, [round_id])
         figures = await round_figures(conn, cache_of(request), actor, [round_id])
         counts = await message_counts(conn, actor, [round_id])
-        health = await health_of(conn)
+        progress = await round_progress(conn, round_id, with_numbers=row["is_own"])
     shown = show_round(row, steps, figures.get(round_id), counts)
-    unknown = sum(states.get(State.UNKNOWN, 0) for states in counts.values())
-    channels = [step["channel"] for step in steps]
     controls = [
         (control, needs_number(shown, control))
         for control in CONTROLS
@@ -138,7 +147,7 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         "round": row,
         "shown": shown,
         "controls": controls,
-        "stalls": stalls(row, channels, health, shown.remaining, unknown),
+        "progress": progress,
         "is_moving": row["state"] in ("running", "planning", "paused", "cancelled")
         and not row["finished_at"],
     }

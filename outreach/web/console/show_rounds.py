@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outreach.ledger.reasons import REASONS
-from outreach.ledger.states import State
+from outreach.ledger.states import SENT, State
 from outreach.web.console.pieces import Balance, Part, Rung, message_balance
 from outreach.web.console.wording import ROUND_STATES, moment, number, span
 from outreach.web.reads.figures import RoundFigures
@@ -25,7 +25,8 @@ _STYLES = 7
 @dataclass(frozen=True, slots=True)
 class RoundShow:
     """A round as a page shows it. `households` are planned; `remaining` is about how many messages are still
-    to leave (messages go to persons, so it is exact only where each looks after one household)."""
+    to leave (messages go to persons, so it is exact only where each looks after one household); `sent` have
+    left, or may have."""
 
     row: dict[str, Any]
     state_word: str
@@ -35,6 +36,7 @@ class RoundShow:
     sentence: str
     households: int
     remaining: int
+    sent: int
 
 
 def audience_balance(figures: RoundFigures, round_id: int | None, title: str = "受众") -> Balance:
@@ -80,7 +82,8 @@ def show_round(
     remaining = max(households - messages.whole, 0) + totals.get(State.PLANNED, 0)
     sentence = sentence_of(row, figures, totals)
     word = ROUND_STATES[row["state"]]
-    return RoundShow(row, word, people, messages, rungs, sentence, households, remaining)
+    sent = sum(totals.get(int(state), 0) for state in SENT)
+    return RoundShow(row, word, people, messages, rungs, sentence, households, remaining, sent)
 
 
 def sentence_of(row: dict[str, Any], figures: RoundFigures | None, totals: Mapping[int, int]) -> str:

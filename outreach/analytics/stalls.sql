@@ -1,0 +1,48 @@
+-- name: round_facts
+-- The round as it stands, and whether somebody would carry it. `uncut`: households of which no message has been
+-- cut yet (messages go to persons, so it is at least the number of messages to come).
+select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.state as campaign_state, c.quiet_from,
+       c.quiet_to, business_now() as now,
+       greatest(coalesce(r.planned, 0) - (
+           select coalesce(sum(households), 0) from message_count where round_id = r.id), 0)::int as uncut,
+       (select count(*)::int from worker where kind = 'worker' and seen_at > now() - %(alive)s) as workers,
+       coalesce((select at > now() - %(ticking)s from scheduler_tick), false) as ticks
+from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
+
+-- name: step_facts
+-- The ladder with its messages by state. `more`: starters of the step that are still to be cut.
+select s.step, s.channel, s.state, s.wait, s.version_id is not null as bound,
+       coalesce(m.planned, 0)::int as planned, coalesce(m.unknown, 0)::int as unknown,
+       coalesce(m.accepted, 0)::int as accepted,
+       exists (select from recipient p where p.period = r.period and p.round_id = r.id and p.first_step = s.step
+               and p.position > s.cursor_position) as more,
+       exists (select from round_step n where n.round_id = s.round_id and n.step > s.step) as has_next
+from round_step s join round r on r.id = s.round_id
+left join lateral (
+    select sum(n) filter (where state = 0) as planned, sum(n) filter (where state = 1) as unknown,
+           sum(n) filter (where state = 2) as accepted
+    from message_count c where c.round_id = s.round_id and c.step = s.step) m on true
+where s.round_id = %(round_id)s order by s.step
+
+-- name: account_facts
+-- The accounts of the round's channels: how they stand, what of the round waits at each, and what of all rounds.
+select g.id, g.name, g.channel, g.state, g.rate, coalesce(p.breaker, 'closed') as breaker,
+       extract(epoch from p.since + p.pause * interval '1 second' - now())::float8 as next_seconds,
+       coalesce(why.reason, '') as reason, coalesce(why.detail, '{}') as detail,
+       coalesce(own.waiting, 0)::int as waiting, coalesce(own.lane, 4)::int as lane,
+       coalesce(every.waiting, 0)::int as backlog
+from gateway g
+left join gateway_pace p on p.gateway_id = g.id
+left join lateral (select c.reason, c.detail from gateway_change c
+                   where c.gateway_id = g.id and c.what = 'opened' order by c.id desc limit 1) why on true
+left join lateral (select sum(n - settled) as waiting, min(lane) as lane from batch
+                   where round_id = %(round_id)s and gateway_id = g.id and state = 0) own on true
+left join lateral (select sum(n - settled) as waiting from batch
+                   where gateway_id = g.id and state = 0) every on true
+where g.channel = any(select channel from round_step where round_id = %(round_id)s) order by g.channel, g.id
+
+-- name: resting_facts
+-- Messages that the reconciler holds back: refused for now, or unknown and to be looked into.
+select count(*) filter (where state = 0)::int as deferred, count(*) filter (where state = 1)::int as looked_into,
+       extract(epoch from min(not_before) filter (where state = 0) - now())::float8 as next_seconds
+from message where round_id = %(round_id)s and not_before is not null

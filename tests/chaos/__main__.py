@@ -1,0 +1,152 @@
+"""Kill, freeze, cut and flood at random, and let the gateway's books judge.
+
+    python -m tests.chaos [--seeds 1-50] [--count N] [--class A,B,…] [--mutant NAME,…] [--json FILE]
+                          [--logs DIR]
+
+Every run has a line, and a record in FILE as soon as it ends; runs that stand there are not repeated, so a
+series can be ended at any time and taken up again. The exit code is 1 if a gate does not hold, or a mutant
+was not caught (docs/chaos.md).
+"""
+
+import argparse
+import asyncio
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import uvloop
+from rich.console import Console
+
+from outreach.logs import configure_logs
+from tests.chaos.ground import Tempo, prepared
+from tests.chaos.kinds import KINDS
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.run import Record, run, run_name
+
+_COUNT = 30_000
+_WIDTH = 200
+_ENDED = 143
+"""The exit code after SIGTERM."""
+
+Job = tuple[str, int, str]
+
+
+def main() -> int:
+    """Run what is asked for and not yet recorded; returns the exit code."""
+    options = _options()
+    configure_logs("ERROR", as_json=False)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    console = Console(width=_WIDTH, highlight=False)
+    records: list[Record] = _read(options.json)
+    known = {(record["class"], record["seed"], record["mutant"] or "", record["count"]) for record in records}
+    todo = [job for job in _jobs(options) if (*job, options.count) not in known]
+    good = True
+    for mutant in dict.fromkeys(job[2] for job in todo):
+        jobs = [job for job in todo if job[2] == mutant]
+        with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+            try:
+                good &= uvloop.run(_series(jobs, options, Path(folder), records, console))
+            except asyncio.CancelledError:
+                return _ENDED
+    return 0 if good else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--seeds", type=_numbers, default=[1], help="A-B, or a list with commas")
+    parser.add_argument("--count", type=int, default=_COUNT, help="messages of a run")
+    parser.add_argument("--class", dest="kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
+    parser.add_argument("--mutant", dest="mutants", default="", help=f"of {', '.join(MUTANTS)}")
+    parser.add_argument("--json", type=Path, help="the records; runs that stand there are not repeated")
+    parser.add_argument("--logs", type=Path, help="keep what the processes wrote")
+    options = parser.parse_args()
+    options.kinds = options.kinds.split(",")
+    options.mutants = options.mutants.split(",") if options.mutants else []
+    strangers = {*options.kinds} - KINDS.keys() | {*options.mutants} - MUTANTS.keys()
+    if strangers:
+        parser.error(f"not known: {', '.join(sorted(strangers))}")
+    return options
+
+
+def _numbers(text: str) -> list[int]:
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
+
+
+def _jobs(options: argparse.Namespace) -> Iterator[Job]:
+    for seed in options.seeds:
+        if options.mutants:
+            yield from ((MUTANTS[name].kind, seed, name) for name in options.mutants)
+        else:
+            yield from ((name, seed, "") for name in options.kinds)
+
+
+def _read(path: Path | None) -> list[Record]:
+    return orjson.loads(path.read_bytes()) if path is not None and path.exists() else []
+
+
+def _write(path: Path, records: list[Record]) -> None:
+    partial = path.with_suffix(".new")
+    partial.write_bytes(orjson.dumps(records, option=orjson.OPT_INDENT_2))
+    partial.replace(path)
+
+
+async def _series(
+    jobs: list[Job],
+    options: argparse.Namespace,
+    folder: Path,
+    records: list[Record],
+    console: Console,
+) -> bool:
+    # Whoever ends a series by SIGTERM leaves no server behind.
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    good = True
+    mutant = MUTANTS.get(jobs[0][2])
+    async with prepared(folder, options.count, Tempo(), mutant.servers if mutant else None) as ground:
+        for kind, seed, _ in jobs:
+            record = await run(ground, KINDS[kind], seed, options.count, mutant)
+            records.append(record)
+            if options.json:
+                _write(options.json, records)
+            good &= is_good(record)
+            if options.logs:
+                name = run_name(kind, seed, mutant)
+                shutil.copytree(folder / name, options.logs / name, dirs_exist_ok=True)
+            console.print(line(record), soft_wrap=True)
+    return good
+
+
+def is_good(record: Record) -> bool:
+    """All gates hold; of a mutant: it was caught."""
+    return record["duplicated"] > 0 if record["mutant"] else not record["violations"]
+
+
+def line(record: Record) -> str:
+    """A run in one line; how to repeat it, if a gate does not hold."""
+    struck = sum("skipped" not in event for event in record["events"])
+    figures = (
+        f"{record['mutant'] or record['class']:<15} seed {record['seed']:<4} {record['count']:>7,}"
+        f"  struck {struck:>2}  booked {record['booked']:>7,}  lost {record['lost']}"
+        f"  twice {record['duplicated']}  unexpected {record['unexpected']}"
+        f"  unknown {record['unknown']} of {record['unknown_bound']}  {record['seconds']:>5} s  "
+    )
+    if is_good(record):
+        return figures + ("caught" if record["mutant"] else "ok")
+    again = f'make chaos ARGS="--class {record["class"]} --seeds {record["seed"]} --count {record["count"]}'
+    again += f' --mutant {record["mutant"]}"' if record["mutant"] else '"'
+    reasons = "; ".join(record["violations"]) if not record["mutant"] else "not caught"
+    return f"{figures}VIOLATED: {reasons}\n  again: {again}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

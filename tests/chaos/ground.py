@@ -1,0 +1,143 @@
+"""Where runs are played: servers of our own, which may be killed, and a template database with the people."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
+
+from campaigns.templates import save_template
+from outreach.config import Settings
+from outreach.db.migrate import migrate
+from outreach.embedded import Servers, start_postgres, start_valkey
+from outreach.embedded.processes import processes_in
+from outreach.rehearsal import HOST
+from outreach.runtime import Runtime, close_runtime, open_runtime
+from tests import town
+from tests.bench.population import settle
+
+_TEMPLATE = "chaos_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """Seconds: lease, request time-out, the rest of an unknown outcome, which covers both and the latest
+    acceptance of the gateway (`late`), and how long it takes to send everything at the account's rate."""
+
+    lease: float = 4.0
+    timeout: float = 1.0
+    quiet: float = 7.0
+    late: float = 1.4
+    sending: float = 9.0
+
+
+BRISK = Tempo(lease=2.5, timeout=0.7, quiet=4.2, late=0.9, sending=4.0)
+CALM = Tempo(lease=15.0, timeout=5.0, quiet=30.0, late=1.0, sending=6.0)
+"""The short one, and one in which nothing runs out: for `make test`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Running servers and how many people live in the template database."""
+
+    servers: Servers
+    folder: Path
+    people: int
+    tempo: Tempo
+
+    def settings(self, database: str, folder: Path) -> Settings:
+        """The settings of all processes of a run."""
+        return Settings(
+            database_url=make_conninfo(self.servers.dsn, dbname=database),
+            redis_url=self.servers.redis_url,
+            var=folder,
+            master_key=SecretStr("5f" * 32),
+            secure_cookies=False,
+            port=free_port(),
+            lease_seconds=self.tempo.lease,
+            tick_seconds=0.2,
+            log_level="WARNING",
+        )
+
+    @asynccontextmanager
+    async def database(self, name: str) -> AsyncIterator[Settings]:
+        """A fresh database with its people, and Valkey empty; both gone afterwards."""
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with psycopg.connect(self.servers.postgres.admin_dsn, autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+            connection.execute(f"create database {name} template {_TEMPLATE} owner outreach")
+        try:
+            yield self.settings(name, folder)
+        finally:
+            self.servers.revive()
+            with psycopg.connect(self.servers.postgres.admin_dsn, autocommit=True) as connection:
+                connection.execute(f"drop database if exists {name} with (force)")
+
+    def kill_postgres(self) -> None:
+        """kill -9 of the postmaster and all its children at once."""
+        pid = self.servers.postgres.pid
+        if pid is not None:
+            home = Path(os.readlink(f"/proc/{pid}/cwd"))
+            for one in [pid, *processes_in(home)]:
+                _kill(one)
+
+    def kill_valkey(self) -> None:
+        """kill -9."""
+        pid = self.servers.valkey.pid
+        if pid is not None:
+            _kill(pid)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def prepared(
+    folder: Path, people: int, tempo: Tempo, postgres: Mapping[str, str] | None = None
+) -> AsyncIterator[Ground]:
+    """Start the servers and write the template database; `postgres` are parameters over the usual ones."""
+    database = await asyncio.to_thread(start_postgres, folder / "postgres", settings=postgres or {})
+    valkey = await asyncio.to_thread(start_valkey, folder / "valkey")
+    servers = Servers(database, valkey)
+    ground = Ground(servers, folder, people, tempo)
+    try:
+        with psycopg.connect(servers.dsn, autocommit=True) as connection:
+            connection.execute(f"create database {_TEMPLATE}")
+        rt = await open_runtime(ground.settings(_TEMPLATE, folder), name="chaos")
+        try:
+            await migrate(rt.settings.database_url)
+            await _populate(rt, people)
+        finally:
+            await close_runtime(rt)
+        yield ground
+    finally:
+        servers.revive()
+        servers.stop()
+
+
+async def _populate(rt: Runtime, people: int) -> None:
+    await settle(rt, people, 0)
+    for channel, content in town.CONTENT.items():
+        await save_template(
+            rt, "editor", code="remind", name="提醒", channel=channel, content=content, org_id=town.PROVINCE
+        )
+    await town.set_clock(rt, town.START)

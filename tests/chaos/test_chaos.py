@@ -1,0 +1,61 @@
+"""The short form of the suite: nothing lost and nothing twice whatever is killed, and the mutants are caught.
+
+The long form is `make chaos` (docs/chaos.md).
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.ground import BRISK, CALM, Ground, prepared
+from tests.chaos.kinds import KINDS
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.plan import Strike
+from tests.chaos.run import run
+
+COUNT = 2_000
+SEED = {"A": 2, "B": 3, "C": 4, "D": 5}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """Servers that nobody else uses: they are killed."""
+    async with prepared(tmp_path_factory.mktemp("ground"), COUNT, BRISK) as made:
+        yield made
+
+
+@pytest.mark.parametrize("kind", ["A", "B", "C", "D"])
+async def test_whatever_is_struck_nothing_is_lost_or_sent_twice(ground: Ground, kind: str) -> None:
+    record = await run(ground, KINDS[kind], SEED[kind], COUNT)
+    assert not record["violations"], record
+    assert record["booked"] > 0.9 * COUNT
+
+
+@pytest.mark.parametrize("name", [name for name in MUTANTS if not MUTANTS[name].servers])
+async def test_a_mutant_is_caught(ground: Ground, name: str) -> None:
+    mutant = MUTANTS[name]
+    record = await run(ground, KINDS[mutant.kind], 1, COUNT, mutant, until_caught=True)
+    assert record["duplicated"] > 0, record
+
+
+async def test_a_mutant_whose_commits_do_not_wait_for_the_disk_is_caught(tmp_path: Path) -> None:
+    mutant = MUTANTS["commit_later"]
+    async with prepared(tmp_path, COUNT, BRISK, mutant.servers) as ground:
+        record = await run(ground, KINDS[mutant.kind], 1, COUNT, mutant, until_caught=True)
+    assert record["duplicated"] > 0, record
+
+
+async def test_a_rolling_restart_leaves_nothing_unknown(ground: Ground) -> None:
+    blows = ("stop_worker", "stop_web", "stop_worker", "stop_scheduler", "stop_worker", "stop_worker")
+    strikes = [
+        Strike(blow, 0.1 + 0.13 * number, None, 0.3, number // 2 % 2) for number, blow in enumerate(blows)
+    ]
+    quiet = replace(KINDS["C"], faults={"receipt_delay": 0.2})
+    record = await run(replace(ground, tempo=CALM), quiet, 1, COUNT, strikes=strikes)
+    assert not record["violations"], record
+    assert record["states"] == {"delivered": COUNT}
+    assert not any("skipped" in event for event in record["events"]), record["events"]
