@@ -115,6 +115,8 @@ async def _serve(rt: Runtime, queue: str, slots: int, context: dict[str, Any]) -
             await worker.async_run()
         except (RedisError, OSError) as error:
             get_log().warning("bell.silent", queue=queue, error=type(error).__name__)
+        # What it began goes on without it, and must not stand beside the next one's.
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
         await asyncio.sleep(_RESTART_PAUSE)
 
 

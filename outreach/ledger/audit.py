@@ -9,6 +9,7 @@ from pyroaring import BitMap
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
+from outreach.ledger.archived import ArchivedRound, archived_round
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
@@ -49,7 +50,11 @@ async def audit_round(rt: Runtime, round_id: int) -> RoundAudit:
         row = await (await conn.execute(SQL["round_of"], {"round_id": round_id})).fetchone()
         if row is None or row["period"] is None:
             raise NotFound("没有这个轮次，或它还没有开始")
-        checks = [*await _audience(conn, row), *await _messages(conn, row)]
+        archived = await archived_round(conn, round_id)
+        if archived is not None:
+            checks = await _archived(conn, row, archived)
+        else:
+            checks = [*await _audience(conn, row), *await _messages(conn, row)]
     return RoundAudit(round_id, f"{row['campaign']}·{row['name']}", tuple(checks))
 
 
@@ -59,22 +64,48 @@ async def audit_everything(rt: Runtime) -> list[RoundAudit]:
     return [await audit_round(rt, row["id"]) for row in rows]
 
 
-async def _audience(conn: Connection, row: dict[str, Any]) -> list[Check]:
-    keys = {"round_id": row["id"], "period": row["period"]}
-    sets = await (await conn.execute(SQL["sets_of"], keys)).fetchall()
+async def _archived(conn: Connection, row: dict[str, Any], archived: ArchivedRound) -> list[Check]:
+    # The rows are in the archive's files; what was counted when they left stands for them.
+    checks, planned = await _frozen(conn, row)
+    counters = await (await conn.execute(SQL["counters"], {"round_id": row["id"]})).fetchall()
+    told = {(item["step"], item["state"]): (item["n"], item["households"]) for item in counters}
+    differing = sum(
+        archived.sums.get(place) != told.get(place) for place in archived.sums.keys() | told.keys()
+    )
+    total = sum(n for n, _ in archived.sums.values())
+    return [
+        *checks,
+        Check("计划户数 = 归档时接收人名下户数", len(planned), archived.households),
+        Check("归档时消息数 = 各状态消息数之和", total, sum(n for n, _ in told.values())),
+        Check("归档时逐级逐状态清点与计数器的差异数为零", differing, 0),
+        Check("归档时已送达户都在计划之内", len(archived.reached), len(archived.reached & planned)),
+    ]
+
+
+async def _frozen(conn: Connection, row: dict[str, Any]) -> tuple[list[Check], BitMap]:
+    sets = await (await conn.execute(SQL["sets_of"], {"round_id": row["id"]})).fetchall()
     members = {(item["kind"], item["reason"]): BitMap.deserialize(bytes(item["data"])) for item in sets}
     audience, planned = members["audience", ""], members["planned", ""]
     excluded = [held for (kind, _), held in members.items() if kind == "exclusion"]
     union = reduce(lambda left, right: left | right, excluded, BitMap(planned))
-    recipients = await (await conn.execute(SQL["recipients_of"], keys)).fetchone()
-    named = await (await conn.execute(SQL["recipient_households"], keys)).fetchone()
-    assert recipients is not None and named is not None
-    return [
+    checks = [
         Check(
             "受众户数 = 计划户数 + 各项剔除户数之和", len(audience), len(planned) + sum(map(len, excluded))
         ),
         Check("受众集合 = 计划集合 ∪ 各剔除集合", len(audience), len(union & audience)),
         Check("冻结的受众数与记录一致", len(audience), row["audience"]),
+    ]
+    return checks, planned
+
+
+async def _audience(conn: Connection, row: dict[str, Any]) -> list[Check]:
+    keys = {"round_id": row["id"], "period": row["period"]}
+    checks, planned = await _frozen(conn, row)
+    recipients = await (await conn.execute(SQL["recipients_of"], keys)).fetchone()
+    named = await (await conn.execute(SQL["recipient_households"], keys)).fetchone()
+    assert recipients is not None and named is not None
+    return [
+        *checks,
         Check("计划户数 = 接收人名下户数", len(planned), recipients["households"]),
         Check("计划集合与接收人名下户逐户一致", len(planned), len(planned & BitMap(named["ids"]))),
         Check("每位接收人只列一次", recipients["persons"], recipients["distinct_persons"]),

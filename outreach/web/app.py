@@ -19,7 +19,7 @@ from outreach.web.middleware import BodyLimit, SecurityHeaders
 from outreach.web.public import make_public_router
 from outreach.web.taxpayers import taxpayer_deps
 from outreach.web.uploads import Uploads
-from outreach.web.webhooks import webhook_app
+from outreach.web.webhooks import Pushes
 
 DESCRIPTION = """税务触达平台接口。每个请求带 `Authorization: Bearer ok_…`（设置 › 接口密钥 签发），
 只能看到和操作密钥所属机构及其下级的数据。列表用 `cursor` 翻页，错误都有稳定的 `code` 和一句中文说明。"""
@@ -59,8 +59,8 @@ async def close_app(app: FastAPI) -> None:
 
 
 def _add_routes(app: FastAPI, rt: Runtime, fleet: Fleet) -> None:
-    # First, because no other route is asked for so often.
-    app.mount("/hooks", webhook_app(partial(accept_push, app.state.desk)), name="hooks")
+    app.state.pushes = Pushes(partial(accept_push, app.state.desk))
+    app.mount("/hooks", app.state.pushes, name="hooks")
     app.include_router(health_routes().router)
     for router in (*api_routers(), *console_routers()):
         app.include_router(router)

@@ -11,13 +11,14 @@ from outreach.config import Settings
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import close_runtime, open_runtime
 from outreach.web.app import close_app, create_app
+from outreach.web.webhooks import pushes_first
 
 
 async def _main(settings: Settings) -> None:
     rt = await open_runtime(settings, name="web")
     app = create_app(rt)
     config = uvicorn.Config(
-        app,
+        pushes_first(app.state.pushes, app),
         host=settings.host,
         port=settings.port,
         log_config=None,

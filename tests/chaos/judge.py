@@ -10,6 +10,9 @@ from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests.chaos.kinds import Kind
 
+_INVENTED = ("address_changed", "no_address", "missing_value", "too_long")
+"""Failures that we declare ourselves, for reasons that do not exist in a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -46,6 +49,7 @@ async def judge(rt: Runtime, kind: Kind, control: str, count: int, in_doubt: set
     audits = await audit_everything(rt)
     broken = [check.name for audit in audits for check in audit.checks if not check.agrees]
     conserved = bool(audits) and not broken and sum(states.values()) == count
+    failures = {row["code"]: row["n"] for row in failed}
     bound = 0 if kind.resolves else len(in_doubt) + unanswered
     return Verdict(
         books.booked,
@@ -57,9 +61,12 @@ async def judge(rt: Runtime, kind: Kind, control: str, count: int, in_doubt: set
         unanswered,
         unexplained,
         states,
-        {row["code"]: row["n"] for row in failed},
+        failures,
         conserved,
-        violations(books, unsure, bound, conserved, broken),
+        [
+            *violations(books, unsure, bound, conserved, broken),
+            *(f"failed for {code}: {failures[code]}" for code in _INVENTED if code in failures),
+        ],
     )
 
 

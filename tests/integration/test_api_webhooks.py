@@ -10,8 +10,7 @@ from channels.base import WebhookReply, WebhookRequest
 from outreach.errors import NotFound
 from outreach.rehearsal import add_gateways, free_ports
 from outreach.runtime import Runtime
-from outreach.web.errors import add_error_handlers
-from outreach.web.webhooks import webhook_app
+from outreach.web.webhooks import Pushes, pushes_first
 from tests.integration.api_town import Town
 
 REPORT = {
@@ -90,14 +89,13 @@ async def test_a_request_is_handed_on_as_it_came() -> None:
             raise NotFound("没有这个回调地址")
         return WebhookReply(202, {"echoStr": "e1"}, b"taken")
 
-    app = FastAPI()
-    add_error_handlers(app)
-    app.mount("/hooks", webhook_app(accept))
+    app = pushes_first(Pushes(accept), FastAPI())
     transport = httpx.ASGITransport(app=app, client=("10.1.2.3", 5))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         path = "/hooks/7/s3cret/DeliveryNotification/sip%3A106%40example.com/notify"
         answer = await client.post(f"{path}?a=1&b=%E4%B8%AD", content=b"\x00raw", headers={"X-Nonce": "n"})
-        assert (await client.get("/hooks/7/unknown")).status_code == 404
+        assert (await client.get("/hooks/7/unknown")).json()["message"] == "没有这个回调地址"
+        assert (await client.get("/elsewhere")).json() == {"detail": "Not Found"}
     assert (answer.status_code, answer.content, answer.headers["echostr"]) == (202, b"taken", "e1")
     gateway_id, secret, request = seen[0]
     assert (gateway_id, secret) == (7, "s3cret")

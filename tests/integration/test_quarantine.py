@@ -13,11 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from campaigns.failover import recover_lost_time
 from campaigns.rounds import tick
-from outreach.cli import app
 from outreach.clock import BEIJING, utc_now
 from outreach.config import Settings
 from outreach.db.migrate import migrate
@@ -38,6 +36,7 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.worker import build_sender
 from tests import town
 from tests.hosts import postgres
+from tests.integration.command_line import outreach
 from tests.integration.ledger_stage import staged
 
 PEOPLE = [town.Household(n, n, town.mobile(n), f"o{n:027d}", None, False) for n in range(1, 501)]
@@ -310,8 +309,7 @@ def test_the_bounds() -> None:
 def test_the_command_speaks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
-    done = CliRunner().invoke(app, ["quarantine", "--since", "2026-03-16T09:30:05"])
-    assert done.exit_code == 0, done.output
-    assert "未发完批次中 0 条" in done.output
-    done = CliRunner().invoke(app, ["quarantine", "--since", "gestern"])
-    assert done.exit_code == 1 and "gestern 不是时刻" in done.output
+    code, text = outreach("quarantine", "--since", "2026-03-16T09:30:05")
+    assert code == 0 and "未发完批次中 0 条" in text
+    code, text = outreach("quarantine", "--since", "gestern")
+    assert code == 1 and "gestern 不是时刻" in text

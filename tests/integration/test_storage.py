@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import duckdb
 import pytest
 from pyroaring import BitMap
-from typer.testing import CliRunner
 
 from campaigns.rounds import tick
-from outreach.cli import app
+from outreach.analytics.report import campaign_report
 from outreach.config import Settings
 from outreach.db.partitions import has_partition, month_after, months_between
 from outreach.errors import Conflict, NotFound
+from outreach.labels.cache import SetCache
 from outreach.ledger.archived import archived_reach, archived_round
 from outreach.ledger.audit import audit_everything
 from outreach.ledger.states import State
@@ -28,6 +29,7 @@ from outreach.storage.manifest import NAME, read_manifest
 from outreach.storage.restore import restore_period
 from outreach.storage.rows import SOURCES
 from tests import town
+from tests.integration.command_line import outreach
 from tests.integration.ledger_stage import DROPPED_AFTER, Stage, staged
 
 PERIOD = 202603
@@ -115,6 +117,22 @@ async def test_what_is_kept_of_a_round_still_adds_up(rt: Runtime, tmp_path: Path
         assert await archived_round(conn, round_row["id"]) is None
 
 
+async def test_report_and_audit_of_an_archived_round_say_the_same(rt: Runtime, tmp_path: Path) -> None:
+    async with staged(rt, PEOPLE, faults={"aliyun_sms": {"fail": 0.2}}) as stage:
+        await finished(stage)
+    (row,) = await rt.db.fetch("select campaign_id from round")
+    before = await campaign_report(rt, SetCache(), row["campaign_id"], town.PROVINCE)
+    assert before.households_reached > 0
+    await archive(rt, tmp_path)
+    after = await campaign_report(rt, SetCache(), row["campaign_id"], town.PROVINCE)
+    assert replace(after, at=before.at) == before
+    (audit,) = await audit_everything(rt)
+    assert audit.agrees, [check for check in audit.checks if not check.agrees]
+    await rt.db.execute("update message_count set n = n + 1")
+    (audit,) = await audit_everything(rt)
+    assert not audit.agrees
+
+
 async def test_an_auditor_counts_with_nothing_but_the_files(rt: Runtime, tmp_path: Path) -> None:
     async with staged(rt, PEOPLE) as stage:
         await finished(stage)
@@ -125,9 +143,9 @@ async def test_an_auditor_counts_with_nothing_but_the_files(rt: Runtime, tmp_pat
             f"select state, count(*) from '{tmp_path}/{PERIOD}/message-*.parquet' group by state"
         ).fetchall()
     assert dict(rows) == states
-    done = CliRunner().invoke(app, ["storage", "verify", str(tmp_path / str(PERIOD))])
-    assert done.exit_code == 0, done.output
-    assert "与清单一致：41 条消息，41 位接收人，1 个轮次" in done.output.replace("\n", "")
+    code, text = outreach("storage", "verify", str(tmp_path / str(PERIOD)))
+    assert code == 0, text
+    assert "与清单一致：41 条消息，41 位接收人，1 个轮次" in text.replace("\n", "")
 
 
 async def test_a_month_that_may_still_move_is_refused(rt: Runtime, tmp_path: Path) -> None:
@@ -245,19 +263,14 @@ async def test_every_column_of_an_archived_table_can_be_archived(rt: Runtime) ->
 def test_the_commands_speak(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
-
-    def outreach(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["storage", *words])
-        return done.exit_code, done.output
-
-    assert outreach("create", "202604") == (0, "202604 的分区已就绪\n")
-    code, text = outreach("list")
+    assert outreach("storage", "create", "202604") == (0, "202604 的分区已就绪\n")
+    code, text = outreach("storage", "list")
     assert code == 0
     assert [name in text for name in ("202604", "message", "recipient", "receipt_inbox")] == [True] * 4
-    assert outreach("create", "2026")[0] == 1
-    assert outreach("archive", "202605")[0] == 1
-    assert "receipt_orphan：删除 0 行" in outreach("retain")[1]
-    assert "保存期限" in outreach("--help")[1]
+    assert outreach("storage", "create", "2026")[0] == 1
+    assert outreach("storage", "archive", "202605")[0] == 1
+    assert "receipt_orphan：删除 0 行" in outreach("storage", "retain")[1]
+    assert "保存期限" in outreach("storage", "--help")[1]
 
 
 def test_months() -> None:

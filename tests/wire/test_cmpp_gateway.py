@@ -99,6 +99,7 @@ async def hands(simulator: CmppSimulator, *, logged_in: bool = True) -> AsyncIte
         (connect(secret="wrong"), 3, 21),
         (connect(0x40), 4, 21),
     ],
+    ids=["2.0", "3.0", "short", "stranger", "wrong secret", "4.0"],
 )
 async def test_a_connect_is_judged_in_its_own_form(body: bytes, status: int, length: int) -> None:
     async with hands(CmppSimulator(), logged_in=False) as one:
