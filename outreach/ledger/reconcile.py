@@ -22,6 +22,7 @@ from outreach.ledger.gate import OpenRound, opted_out
 from outreach.ledger.gateways import Account, Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, encode_key
 from outreach.ledger.letters import Letter, StepContent, load_letters, load_step
+from outreach.ledger.pacing import admit
 from outreach.ledger.post import Errand, Posted, Sender, post, safe_seconds
 from outreach.ledger.protocol import Verdict, insist, may_ask, quiet, settle
 from outreach.ledger.send import make_links
@@ -99,11 +100,11 @@ async def reconcile_gateway(sender: Sender, gateway: Gateway) -> int:
 
 
 async def _take(sender: Sender, gateway: Gateway, hold: float) -> list[_Group]:
-    rounds = list(await sender.gate.rounds()) if gateway.active else []
+    rounds = list(await sender.gate.rounds()) if gateway.active or gateway.may_probe else []
     keys = {
         "rounds": rounds,
         "gateway_id": gateway.id,
-        "limit": _AT_ONCE if may_ask(gateway) else min(_AT_ONCE, gateway.window_size),
+        "limit": _at_once(gateway),
         "queryable": gateway.facts.queryable,
         "memory": _memory(gateway, hold),
         "hold": hold,
@@ -121,6 +122,12 @@ async def _take(sender: Sender, gateway: Gateway, hold: float) -> list[_Group]:
         for group in groups.values():
             await conn.execute(SQL["begin_try"], {**group.keys, "ids": group.ids, "held": group.held})
     return list(groups.values())
+
+
+def _at_once(gateway: Gateway) -> int:
+    if gateway.may_probe:
+        return 1
+    return _AT_ONCE if may_ask(gateway) else min(_AT_ONCE, gateway.window_size)
 
 
 def _memory(gateway: Gateway, hold: float) -> float:
@@ -218,7 +225,7 @@ async def _try(attempt: _Try, letters: Sequence[Letter], *, again: bool) -> None
     if not letters:
         return
     opened = (await attempt.sender.gate.rounds()).get(attempt.group.round_id)
-    if opened is None or not attempt.gateway.active:
+    if opened is None or await admit(attempt.sender.rt, attempt.sender.fleet, attempt.gateway.id) is None:
         await _settle(attempt, [_stopped(letter, again) for letter in letters])
         return
     moved = [letter for letter in letters if again and letter.has_moved]
@@ -226,21 +233,22 @@ async def _try(attempt: _Try, letters: Sequence[Letter], *, again: bool) -> None
     going = [letter for letter in letters if not (again and letter.has_moved)]
     if not going:
         return
-    errand, held, may_go = await _hold_on(attempt, opened, going, again)
+    errand, held, free = await _hold_on(attempt, opened, going, again)
     gone = [
-        Verdict(letter.message_id, State.FAILED, code="address_changed", untaken=True)
-        for letter in going
-        if letter.message_id not in may_go
+        Verdict(message_id, State.FAILED, code="address_changed", untaken=True)
+        for message_id, is_free in free.items()
+        if not is_free
     ]
     await _settle(attempt, [] if again else gone)
-    ready = [letter._replace(state=State.PLANNED) for letter in going if letter.message_id in may_go]
+    # Whoever is not among them has outlived the hold, and is taken up again.
+    ready = [letter._replace(state=State.PLANNED) for letter in going if free.get(letter.message_id)]
     posted = await post(attempt.sender, errand, ready)
     await _settle(attempt, _verdicts(posted, again), held)
 
 
 async def _hold_on(
     attempt: _Try, opened: OpenRound, letters: Sequence[Letter], again: bool
-) -> tuple[Errand, datetime | None, frozenset[int]]:
+) -> tuple[Errand, datetime | None, dict[int, bool]]:
     sender, begun = attempt.sender, time.monotonic()
     async with sender.rt.db.begin() as conn:
         await conn.execute("set local synchronous_commit = on")
@@ -263,7 +271,7 @@ async def _hold_on(
         links,
         before,
     )
-    return errand, rows[0]["held"] if rows else None, frozenset(row["id"] for row in rows)
+    return errand, rows[0]["held"] if rows else None, {row["id"]: row["free"] for row in rows}
 
 
 async def _write_down(

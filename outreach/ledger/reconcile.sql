@@ -33,16 +33,23 @@ group by round_id, step, org_id, s.state
 -- The last look before second tries leave: only whoever still holds a message may send it, and where to and
 -- when is written down first. The rest begins anew, so that nobody looks into this try before it can be seen.
 -- A repetition (`again`) keeps the moment of the first try: the provider's memory runs from there.
-update message m set dest = n.dest, tried_at = case when %(again)s then m.tried_at else now() end,
-       not_before = now() + %(hold)s * interval '1 second'
-from unnest(%(ids)s::bigint[], %(dests)s::bigint[]) as n (id, dest)
-where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 1
-  and m.not_before = %(held)s and m.not_before > now()
-  and (m.dest = n.dest
-       or not exists (select from message o where o.period = m.period and o.shard = m.shard
-                      and o.id >= m.id / 1000 * 1000 and o.id < (m.id / 1000 + 1) * 1000
-                      and o.id <> m.id and o.dest = n.dest and o.state between 1 and 5))
-returning m.id, m.not_before as held
+-- Returns those still held; `free` is false where another message of the batch has gone to the new destination.
+with mine as materialized (
+    select m.id, n.dest,
+           m.dest = n.dest
+           or not exists (select from message o where o.period = m.period and o.shard = m.shard
+                          and o.id >= m.id / 1000 * 1000 and o.id < (m.id / 1000 + 1) * 1000
+                          and o.id <> m.id and o.dest = n.dest and o.state between 1 and 5) as free
+    from message m join unnest(%(ids)s::bigint[], %(dests)s::bigint[]) as n (id, dest) on m.id = n.id
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[]) and m.state = 1
+      and m.not_before = %(held)s and m.not_before > now()
+    order by m.id for update of m
+), kept as (
+    update message m set dest = h.dest, tried_at = case when %(again)s then m.tried_at else now() end,
+           not_before = now() + %(hold)s * interval '1 second'
+    from mine h where h.free and m.period = %(period)s and m.shard = %(shard)s and m.id = h.id
+)
+select id, free, now() + %(hold)s * interval '1 second' as held from mine
 
 -- name: same_destination_before
 -- Where the request that carried a message cannot have begun: at or before the last message of its batch to
