@@ -84,6 +84,7 @@ class WechatOfficial(Adapter):
             config.concurrency,
             tokens or LocalTokens(),
         )
+        self._envelope: tuple[WebhookRequest | None, str] = None, ""
 
     async def open(self) -> None:
         """Fetch the access token. Raises GatewayError."""
@@ -140,7 +141,13 @@ class WechatOfficial(Adapter):
         if request.method == "GET":
             self._expect(request, "signature")
         else:
-            self._expect(request, "msg_signature", pushes.read_xml(request.body).get("Encrypt", ""))
+            self._expect(request, "msg_signature", self._encrypted(request))
+
+    def _encrypted(self, request: WebhookRequest) -> str:
+        # What is verified is read next: one look at the envelope serves both.
+        if self._envelope[0] is not request:
+            self._envelope = request, pushes.read_xml(request.body).get("Encrypt", "")
+        return self._envelope[1]
 
     def _expect(self, request: WebhookRequest, name: str, *content: str) -> None:
         token, query = self._config.callback_token.get_secret_value(), request.query
@@ -157,8 +164,7 @@ class WechatOfficial(Adapter):
         WebhookRejected."""
         if request.method == "GET":
             return Parsed(reply=_echo(request.query.get("echostr", "")))
-        encrypted = pushes.read_xml(request.body).get("Encrypt", "")
-        content = crypto.decrypt(self._key, self._config.app_id, encrypted)
+        content = crypto.decrypt(self._key, self._config.app_id, self._encrypted(request))
         return pushes.read_push(pushes.read_xml(content))
 
 
