@@ -177,7 +177,7 @@ def gateways(
         "var/rehearsal.json"
     ),
     only: Annotated[str, typer.Option(help="只启动这些网关，用逗号分隔")] = ",".join(NAMES),
-    port: Annotated[int, typer.Option(help="不用计划文件，在此端口单独启动一个长连接网关，如 cmpp")] = 0,
+    port: Annotated[int, typer.Option(help="不用计划文件，在此端口单独启动一个网关，如 cmpp")] = 0,
 ) -> None:
     """仿真网关：各运营商和平台的真实协议，只收不发。"""
     settings = load_settings()

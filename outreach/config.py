@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     signature: str = "国家税务总局示例市税务局"
     secure_cookies: bool = True
-    pool_size: int = Field(default=8, ge=2, le=200)
+    pool_size: int = Field(default=12, ge=2, le=200)
     senders: int = Field(default=4, ge=1, le=64)
     lease_seconds: float = Field(default=60.0, gt=1)
     tick_seconds: float = Field(default=1.0, gt=0)

@@ -49,7 +49,7 @@ def build_worker(
         queue_name=QUEUES[queue],
         redis_pool=open_queue(rt),
         handle_signals=False,
-        poll_delay=0.02 if queue == "urgent" else 0.1,
+        poll_delay=0.05 if queue == "urgent" else 0.1,
         max_jobs=slots,
         job_timeout=JOB_SECONDS if queue == "chores" else 300,
         job_completion_wait=0,

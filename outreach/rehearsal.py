@@ -22,6 +22,7 @@ from channels.gateways.email_smtp.simulator import EmailSmtpSimulator
 from channels.gateways.fiveg_bot.accounts import Account as BotAccount
 from channels.gateways.fiveg_bot.server import FivegBotGateway
 from channels.gateways.smpp import SmppSimulator
+from channels.gateways.tencent_sms import TencentSmsSimulator
 from channels.gateways.wechat_official.simulator import Account as WechatAccount
 from channels.gateways.wechat_official.simulator import WechatOfficialSimulator
 from outreach.collector import calm_collector
@@ -209,15 +210,20 @@ def build_simulators(plan: Rehearsal) -> dict[str, Simulator]:
     }
 
 
-ALONE = {CmppSimulator.name: CmppSimulator, SmppSimulator.name: SmppSimulator}
-"""Simulators that need no plan: what they report goes down the connection of whoever has logged in."""
+ALONE = {
+    CmppSimulator.name: CmppSimulator,
+    SmppSimulator.name: SmppSimulator,
+    TencentSmsSimulator.name: TencentSmsSimulator,
+}
+"""Simulators that need no plan: what they report goes down the connection of whoever has logged in, or to
+where their control interface has been told to."""
 
 
 async def run_alone(name: str, port: int, stop: asyncio.Event, tell: Callable[[str], None]) -> None:
     """Run one simulator at a port until `stop`; `tell` gets the addresses. Raises InvalidInput."""
     if name not in ALONE:
         raise InvalidInput(f"单独启动的仿真网关只有：{'、'.join(ALONE)}", field="only")
-    simulator: CmppSimulator | SmppSimulator = ALONE[name]()
+    simulator: CmppSimulator | SmppSimulator | TencentSmsSimulator = ALONE[name]()
     address = await simulator.start(HOST, port)
     tell(f"{name} {address}，控制 {simulator.control_url}")
     await stop.wait()

@@ -37,7 +37,7 @@ from outreach.statements.links import LinkRequest, issue_links
 _HEARTBEAT_SECONDS = 2.0
 _RESTART_PAUSE = 0.5
 _LONGEST_WINDOW_SECONDS = 20.0
-_URGENT_SENDERS = 2
+_URGENT_SENDERS = 6
 
 _BEAT = """
 insert into worker (name, kind, host, pid) values (%(name)s, 'worker', %(host)s, %(pid)s)

@@ -18,7 +18,7 @@ from tests.bench.rows import Row, cost
 from tests.bench.stage import Stage, staged, working
 from tests.lanes import waits_of
 
-_RATE, _BURST = 500.0, 100
+_RATE, _BURST = 1000.0, 200
 _APART = 0.02
 _BUDGET = 1.0
 _START_SECONDS = 60.0

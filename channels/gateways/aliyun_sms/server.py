@@ -215,7 +215,8 @@ class AliyunSmsSimulator(Simulator):
     async def _schedule(self, entries: Sequence[BookEntry]) -> None:
         told = [entry for entry in entries if not self.fate(entry.address, "silent")]
         if self.faults.receipts_before_answer:
-            await self._pusher.push_now(self.report_url, [self._report(entry.number) for entry in told])
+            now = self._local_now()
+            await self._pusher.push_now(self.report_url, [self._report(entry.number, now) for entry in told])
             return
         for entry in told:
             self._reports.add(entry.number, 2 if self.fate(entry.address, "twice") else 1)
@@ -229,11 +230,12 @@ class AliyunSmsSimulator(Simulator):
             await asyncio.sleep(self.faults.slow_seconds)
 
     def _push_reports(self, numbers: Sequence[int]) -> None:
-        self._pusher.push_later(self.report_url, [self._report(number) for number in numbers])
+        now = self._local_now()
+        self._pusher.push_later(self.report_url, [self._report(number, now) for number in numbers])
 
-    def _report(self, number: int) -> dict[str, Any]:
+    def _report(self, number: int, now: datetime) -> dict[str, Any]:
         failed = bool(self.fate(self.books.entries[number].address, "fail"))
-        return self._records.report(number, failed, self._local_now())
+        return self._records.report(number, failed, now)
 
     def _local_now(self) -> datetime:
         return self._now().astimezone(CHINA)
