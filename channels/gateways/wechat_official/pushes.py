@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from channels.http import Http, MaybeSent, NotSent
 
 _TRIES = 3
-_LANES = 32
+_LANES = 128
 _XML = {"content-type": "text/xml"}
 
 
