@@ -23,6 +23,8 @@ class Channel(StrEnum):
     RCS = "rcs"
     WECHAT = "wechat"
     EMAIL = "email"
+    WECOM = "wecom"
+    DINGTALK = "dingtalk"
 
 
 class Outcome(StrEnum):

@@ -3,16 +3,22 @@
 from channels.aliyun.sms import AliyunSms
 from channels.base import Adapter
 from channels.cmpp import Cmpp
+from channels.dingtalk import Dingtalk
 from channels.email_smtp import EmailSmtp
 from channels.fiveg_bot import FivegBot
 from channels.smpp import Smpp
+from channels.tencent.sms import TencentSms
 from channels.wechat_official import WechatOfficial
+from channels.wecom import Wecom
 
 ADAPTERS: dict[str, type[Adapter]] = {
     EmailSmtp.name: EmailSmtp,
     AliyunSms.name: AliyunSms,
     Cmpp.name: Cmpp,
+    Dingtalk.name: Dingtalk,
     FivegBot.name: FivegBot,
     Smpp.name: Smpp,
+    TencentSms.name: TencentSms,
     WechatOfficial.name: WechatOfficial,
+    Wecom.name: Wecom,
 }

@@ -18,6 +18,7 @@ from campaigns.templates import file_template
 from channels.gateways.aliyun_sms.server import AliyunSmsSimulator
 from channels.gateways.base import Faults, Simulator
 from channels.gateways.cmpp import CmppSimulator
+from channels.gateways.dingtalk import DingtalkSimulator
 from channels.gateways.email_smtp.simulator import EmailSmtpSimulator
 from channels.gateways.fiveg_bot.accounts import Account as BotAccount
 from channels.gateways.fiveg_bot.server import FivegBotGateway
@@ -25,6 +26,7 @@ from channels.gateways.smpp import SmppSimulator
 from channels.gateways.tencent_sms import TencentSmsSimulator
 from channels.gateways.wechat_official.simulator import Account as WechatAccount
 from channels.gateways.wechat_official.simulator import WechatOfficialSimulator
+from channels.gateways.wecom import WecomSimulator
 from outreach.collector import calm_collector
 from outreach.errors import InvalidInput
 from outreach.ledger.content import file_text
@@ -214,6 +216,8 @@ ALONE = {
     CmppSimulator.name: CmppSimulator,
     SmppSimulator.name: SmppSimulator,
     TencentSmsSimulator.name: TencentSmsSimulator,
+    WecomSimulator.name: WecomSimulator,
+    DingtalkSimulator.name: DingtalkSimulator,
 }
 """Simulators that need no plan: what they report goes down the connection of whoever has logged in, or to
 where their control interface has been told to."""
@@ -223,7 +227,9 @@ async def run_alone(name: str, port: int, stop: asyncio.Event, tell: Callable[[s
     """Run one simulator at a port until `stop`; `tell` gets the addresses. Raises InvalidInput."""
     if name not in ALONE:
         raise InvalidInput(f"单独启动的仿真网关只有：{'、'.join(ALONE)}", field="only")
-    simulator: CmppSimulator | SmppSimulator | TencentSmsSimulator = ALONE[name]()
+    simulator: CmppSimulator | SmppSimulator | TencentSmsSimulator | WecomSimulator | DingtalkSimulator = (
+        ALONE[name]()
+    )
     address = await simulator.start(HOST, port)
     tell(f"{name} {address}，控制 {simulator.control_url}")
     await stop.wait()

@@ -1,0 +1,1 @@
+"""Tencent Cloud (腾讯云) SMS."""
