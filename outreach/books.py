@@ -11,9 +11,8 @@ from typing import Any
 from rich.table import Table
 
 from outreach.governance.vault import open_vault
-from outreach.ledger.gateways import load_gateways
+from outreach.ledger.gateways import ADDRESS_KINDS, load_gateways
 from outreach.ledger.keys import DIRECT_FROM, MESSAGES_PER_BATCH, decode_key
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 

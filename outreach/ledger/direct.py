@@ -11,9 +11,8 @@ from outreach.db.sql import load_queries
 from outreach.errors import Unavailable
 from outreach.governance.vault import open_vault
 from outreach.ledger.content import compile_content, compose
-from outreach.ledger.gateways import Fleet
+from outreach.ledger.gateways import ADDRESS_KINDS, Fleet
 from outreach.ledger.keys import encode_key
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.protocol import classify
 from outreach.ledger.states import State
 from outreach.logs import get_log

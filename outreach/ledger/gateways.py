@@ -29,6 +29,12 @@ from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
+ADDRESS_KINDS = {"sms": "mobile", "rcs": "mobile", "wechat": "openid", "email": "email"}
+"""Channel to the kind of address that it reaches."""
+
+CARRIED = {name: adapter for name, adapter in ADAPTERS.items() if adapter.facts.channel in ADDRESS_KINDS}
+"""The adapters whose channel the ledger carries."""
+
 _REFRESH_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _SEND_TIMEOUTS = 1.5
@@ -83,9 +89,9 @@ class Gateway:
 
 async def save_gateway(conn: Connection, settings: Settings, draft: GatewayDraft) -> int:
     """Add an account, or change the one of this name. Raises InvalidInput with the field that is wrong."""
-    adapter = ADAPTERS.get(draft.adapter)
+    adapter = CARRIED.get(draft.adapter)
     if adapter is None:
-        known = "、".join(sorted(ADAPTERS))
+        known = "、".join(sorted(CARRIED))
         raise InvalidInput(f"没有适配器 {draft.adapter}，可用：{known}", field="adapter")
     try:
         adapter.config_type.model_validate(draft.config)

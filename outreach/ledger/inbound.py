@@ -17,9 +17,8 @@ from outreach.governance.vault import open_vault
 from outreach.labels.keys import optout_key, reach_key
 from outreach.labels.sets import change_sets
 from outreach.ledger.codes import fit_ref, fit_text
-from outreach.ledger.gateways import Gateway
+from outreach.ledger.gateways import ADDRESS_KINDS, Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key, shard_of
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.tokens import read_unsubscribe_token
 from outreach.logs import get_log
 from outreach.registry.consent import record_opt_out

@@ -20,8 +20,8 @@ from outreach.labels.cache import SetCache
 from outreach.labels.slices import read_many
 from outreach.labels.units import from_stored
 from outreach.ledger.content import Content, compile_content, compose
+from outreach.ledger.gateways import ADDRESS_KINDS
 from outreach.ledger.keys import encode_key
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.tokens import unsubscribe_token
 from outreach.rendering.sms_parts import count_parts
 from outreach.runtime import Runtime

@@ -12,13 +12,11 @@ from psycopg import sql
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger.breaker import Breaker
-from outreach.ledger.gateways import Fleet
+from outreach.ledger.gateways import ADDRESS_KINDS, Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
-
-ADDRESS_KINDS = {"sms": "mobile", "rcs": "mobile", "wechat": "openid", "email": "email"}
 
 _AHEAD_SECONDS = 7200
 _PIECE = 20_000

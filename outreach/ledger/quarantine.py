@@ -21,9 +21,8 @@ from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput
 from outreach.governance.audit import append_audit
-from outreach.ledger.gateways import Gateway, load_gateways
+from outreach.ledger.gateways import ADDRESS_KINDS, Gateway, load_gateways
 from outreach.ledger.kinds import Lane
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.protocol import may_ask, quiet
 from outreach.logs import get_log
 from outreach.runtime import Runtime

@@ -18,10 +18,9 @@ from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.governance.vault import Vault, open_vault
 from outreach.ledger.codes import fit_code, fit_ref, fit_text
-from outreach.ledger.gateways import Fleet, Gateway, build_adapter
+from outreach.ledger.gateways import ADDRESS_KINDS, Fleet, Gateway, build_adapter
 from outreach.ledger.inbound import record_inbound
 from outreach.ledger.keys import decode_key
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.ledger.states import OF_DELIVERY
 from outreach.logs import get_log
 from outreach.runtime import Runtime

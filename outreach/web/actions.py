@@ -1,11 +1,12 @@
 """What both the console and the API can do: the check of scope, the deed, and its line in the audit chain."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from campaigns.campaigns import CampaignDraft, approve_campaign, create_campaign
 from campaigns.rounds import cancel_round, pause_round, resume_round
-from campaigns.templates import SavedTemplate, save_template
+from campaigns.templates import SavedTemplate, file_template, save_template
 from outreach.errors import InvalidInput, NotAllowed, NotFound
 from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
@@ -13,6 +14,7 @@ from outreach.governance.scope import require_scope
 from outreach.labels.evaluate import check_text
 from outreach.runtime import Runtime
 from outreach.web.reads.segments import delete_segment, save_segment
+from outreach.web.reads.templates import filings_of
 
 VERBS: dict[str, Callable[[Runtime, int, str], Awaitable[None]]] = {
     "pause": pause_round,
@@ -20,6 +22,7 @@ VERBS: dict[str, Callable[[Runtime, int, str], Awaitable[None]]] = {
     "cancel": cancel_round,
 }
 _ABOVE = "由上级机构管理，在这里只能查看。"
+_PROVIDER_CODE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 async def control_round(rt: Runtime, actor: Actor, row: Mapping[str, Any], verb: str) -> None:
@@ -72,6 +75,24 @@ async def keep_template(
         detail = {"version": saved.version}
         await append_audit(conn, actor, "template.save", f"template:{saved.template_id}", detail)
     return saved
+
+
+async def note_filing(
+    rt: Runtime, actor: Actor, template: Mapping[str, Any], gateway_id: int, code: str
+) -> None:
+    """Note the code that a provider gave to a version (as `find_template` returns it). Raises InvalidInput,
+    NotAllowed for a template of a unit above, NotFound for an account that files nothing."""
+    plain = code.strip()
+    if not _PROVIDER_CODE.fullmatch(plain):
+        raise InvalidInput("请填写运营商给出的模板编号，只含字母、数字、- 和 _。", field="code")
+    if not template["is_own"]:
+        raise NotAllowed(f"这个模板{_ABOVE}")
+    async with rt.db.begin() as conn:
+        if gateway_id not in {filing.gateway_id for filing in await filings_of(conn, template)}:
+            raise NotFound("没有这个网关，或者它不需要报备模板。")
+        await file_template(conn, template["version_id"], gateway_id, plain)
+        detail = {"version": template["version"], "gateway": gateway_id, "code": plain}
+        await append_audit(conn, actor, "template.file", f"template:{template['id']}", detail)
 
 
 async def keep_segment(rt: Runtime, actor: Actor, name: str, expression: str) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from outreach.rehearsal import add_gateways, free_ports
 from tests.integration.api_town import Town
 from tests.town import CITY, CONTENT, COUNTY
 
@@ -88,3 +89,21 @@ async def test_templates_of_the_units_above_may_be_used_but_not_changed(town: To
     own = await town.post("/templates", {**draft("sms"), "code": "remind"}, unit=COUNTY)
     assert (own.json()["org_id"], own.json()["version"]) == (COUNTY, 1)
     assert own.json()["id"] != rows[0]["id"]
+
+
+async def test_a_version_is_sent_by_who_files_texts_only_under_the_code_noted(town: Town) -> None:
+    ids = await add_gateways(town.rt, free_ports(), rate=1000, quiet_seconds=1)
+    made = (await town.post("/templates", draft("sms"))).json()
+    path = f"/templates/{made['id']}/filings"
+    (row,) = (await town.get(path)).json()
+    assert (row["gateway_id"], row["code"]) == (ids["aliyun_sms"], "")
+    assert "{{" not in row["text"]
+    assert "${" in row["text"]
+    note = {"version": 1, "gateway_id": ids["aliyun_sms"], "code": "SMS_153055065"}
+    assert (await town.ask("PUT", path, json={**note, "code": "SMS 1"})).status_code == 422
+    assert (await town.ask("PUT", path, json={**note, "gateway_id": ids["email_smtp"]})).status_code == 404
+    assert (await town.ask("PUT", path, unit=COUNTY, json=note)).status_code == 403
+    assert (await town.ask("PUT", path, json=note)).status_code == 204
+    assert (await town.get(path)).json()[0]["code"] == "SMS_153055065"
+    letter = (await town.post("/templates", draft("email"))).json()
+    assert (await town.get(f"/templates/{letter['id']}/filings")).json() == []

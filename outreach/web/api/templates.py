@@ -1,6 +1,7 @@
 """Templates: saved as versions that are checked in every part, and looked at before they are used."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from outreach.errors import InvalidInput
 from outreach.ledger.content import compile_content
-from outreach.web.actions import keep_template
+from outreach.web.actions import keep_template, note_filing
 from outreach.web.api.access import api_routes, runtime_of
 from outreach.web.api.contents import Email, Official, Rich, Sms
 from outreach.web.api.fields import (
@@ -27,7 +28,7 @@ from outreach.web.api.fields import (
 )
 from outreach.web.permissions import actor_of
 from outreach.web.previews import faults, measure_sms, sample_values
-from outreach.web.reads.templates import find_template, list_templates, versions_of
+from outreach.web.reads.templates import filings_of, find_template, list_templates, versions_of
 
 routes = api_routes("/templates", "模板")
 _SMS = {"text": "{{ taxpayer }}：{{ tax_year }}年度汇算尚未办理，请登录个人所得税APP办理。"}
@@ -81,6 +82,25 @@ class TemplateDraft(Model):
     name: Annotated[Text, Field(min_length=1, max_length=60)]
     language: Literal["zh", "mn", "en"] = "zh"
     message: AnyContent
+
+
+class FilingRow(Model):
+    """An account that sends only filed texts."""
+
+    gateway_id: int
+    gateway: str
+    adapter: str
+    text: str
+    code: str
+
+
+class FilingNote(Model):
+    """The code that a provider gave to a version."""
+
+    model_config = examples({"version": 1, "gateway_id": 1, "code": "SMS_153055065"})
+    version: Annotated[int, Field(ge=1, le=32_767)]
+    gateway_id: Annotated[int, Field(ge=1, le=32_767)]
+    code: Annotated[Text, Field(min_length=1, max_length=128)]
 
 
 class Draft(Model):
@@ -152,6 +172,26 @@ async def look(request: Request, body: Draft) -> Look:
         units=parts.units if parts else None,
         parts=parts.parts if parts else None,
     )
+
+
+@routes.get("/{template_id}/filings", permission="template.read", summary="需要报备的网关")
+async def show_filings(
+    request: Request, template_id: PathId, version: Annotated[int | None, Query(ge=1, le=32_767)] = None
+) -> list[FilingRow]:
+    """只能发送已报备文字的网关、应报备的文字，以及运营商给出的编号（未报备时为空）。"""
+    async with runtime_of(request).db.begin() as conn:
+        found = await find_template(conn, actor_of(request), template_id, version=version)
+        filings = await filings_of(conn, found)
+    return [FilingRow(**asdict(filing)) for filing in filings]
+
+
+@routes.put("/{template_id}/filings", permission="template.write", summary="登记报备编号", status_code=204)
+async def note(request: Request, template_id: PathId, body: FilingNote) -> None:
+    """登记运营商给某个版本的模板编号；未登记编号的版本不会从这个网关发出。"""
+    rt, actor = runtime_of(request), actor_of(request)
+    async with rt.db.begin() as conn:
+        found = await find_template(conn, actor, template_id, version=body.version)
+    await note_filing(rt, actor, found, body.gateway_id, body.code)
 
 
 def _check(channel: str, content: Mapping[str, Any]) -> None:

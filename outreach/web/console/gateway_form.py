@@ -6,9 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from channels.registry import ADAPTERS
 from outreach.errors import InvalidInput
-from outreach.ledger.gateways import GatewayDraft
+from outreach.ledger.gateways import CARRIED, GatewayDraft
 from outreach.web.faults import reason_of
 
 _PREFIX = "config-"
@@ -30,9 +29,9 @@ class Field:
 
 def fields_of(adapter: str) -> list[Field]:
     """The settings of an adapter in its order, what must be entered first. Raises InvalidInput."""
-    if adapter not in ADAPTERS:
+    if adapter not in CARRIED:
         raise InvalidInput("没有这种网关，请从列表中选择。", field="adapter")
-    schema = ADAPTERS[adapter].config_type.model_json_schema()
+    schema = CARRIED[adapter].config_type.model_json_schema()
     required = set(schema.get("required", ()))
     found = [_field(name, rule, name in required) for name, rule in schema["properties"].items()]
     return sorted(found, key=lambda field: not field.required)
@@ -57,7 +56,7 @@ def _config(adapter: str, form: Mapping[str, Any], faults: dict[str, str]) -> di
     entered = {field.name.removeprefix(_PREFIX): _entered(field, form) for field in fields_of(adapter)}
     given = {key: value for key, value in entered.items() if value != ""}
     try:
-        ADAPTERS[adapter].config_type.model_validate(given)
+        CARRIED[adapter].config_type.model_validate(given)
     except ValidationError as error:
         for fault in error.errors():
             place = ".".join(str(part) for part in fault["loc"]) or next(iter(entered))

@@ -5,11 +5,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from channels.registry import ADAPTERS
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.audit import append_audit
-from outreach.ledger.gateways import reset_pace, save_gateway
+from outreach.ledger.gateways import CARRIED, reset_pace, save_gateway
 from outreach.ledger.pace_log import list_changes, paces
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.gateway_form import draft_of, fields_of
@@ -32,7 +31,7 @@ async def show_list(request: Request, cursor: str = "") -> HTMLResponse:
         health = await health_of(conn)
         standing = await paces(conn)
         changes = await list_changes(conn, before=before, limit=PAGE + 1)
-    facts = {name: adapter.facts for name, adapter in ADAPTERS.items()}
+    facts = {name: adapter.facts for name, adapter in CARRIED.items()}
     older = encode_cursor(changes[PAGE - 1].id) if len(changes) > PAGE else None
     return _page(
         request,
@@ -101,7 +100,7 @@ def _form_page(request: Request, adapter: str, errors: dict[str, str], typed: di
         "添加网关",
         status=422 if errors else 200,
         adapter=adapter,
-        channel=ADAPTERS[adapter].facts.channel.value,
+        channel=CARRIED[adapter].facts.channel.value,
         fields=fields,
         errors=errors,
         typed=kept,
@@ -112,5 +111,5 @@ def _page(request: Request, template: str, title: str, *, status: int = 200, **c
     parts = [(key, word) for key, word, permission in PARTS if actor_of(request).may(permission)]
     return page(
         request, template, place="settings", title=title, status=status, parts=parts, part="gateways",
-        adapters=ADAPTERS, **context,
+        adapters=CARRIED, **context,
     )  # fmt: skip

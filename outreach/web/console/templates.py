@@ -7,14 +7,20 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from outreach.errors import InvalidInput, NotAllowed
-from outreach.web.actions import keep_template
+from outreach.web.actions import keep_template, note_filing
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.console.template_form import EMPTY, LABELS, content_of, field_of, form_of
 from outreach.web.console.wording import CHANNELS
 from outreach.web.permissions import actor_of
 from outreach.web.previews import Preview, faults, preview, render_mail, sample_values
-from outreach.web.reads.templates import count_channels, find_template, list_templates, versions_of
+from outreach.web.reads.templates import (
+    count_channels,
+    filings_of,
+    find_template,
+    list_templates,
+    versions_of,
+)
 
 routes = console_routes()
 MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -99,6 +105,20 @@ async def change(request: Request, template_id: int) -> Response:
     return await _save(request, found, content_of(found["channel"], form))
 
 
+@routes.post("/templates/{template_id}/filings", permission="template.write")
+async def file(request: Request, template_id: int) -> Response:
+    """Note under which code a provider has filed the version that is shown."""
+    form = await request.form()
+    chosen, version = str(form.get("gateway", "")), str(form.get("version", ""))
+    if not (chosen.isdecimal() and version.isdecimal()):
+        raise InvalidInput("请选择网关和版本。", field="gateway")
+    rt, actor = runtime_of(request), actor_of(request)
+    async with rt.db.begin() as conn:
+        found = await find_template(conn, actor, template_id, version=int(version))
+    await note_filing(rt, actor, found, int(chosen), str(form.get("code", "")))
+    return RedirectResponse(f"/console/templates/{template_id}?version={int(version)}", 303)
+
+
 async def _save(request: Request, draft: dict[str, Any], content: Mapping[str, Any]) -> Response:
     errors = _head_faults(draft) | faults(draft["channel"], content)
     if not errors:
@@ -133,6 +153,7 @@ async def _editor(
     shown, problems = await _preview(request, draft["channel"], content, frame)
     async with runtime_of(request).db.begin() as conn:
         versions = await versions_of(conn, draft["id"]) if draft["id"] else []
+        filings = await filings_of(conn, draft) if draft["id"] else []
         variables = sorted((await sample_values(conn, "")).keys())
     may_write = draft["is_own"] and actor_of(request).may("template.write")
     return page(
@@ -147,6 +168,7 @@ async def _editor(
         shown=shown,
         problems=problems,
         versions=versions,
+        filings=filings,
         variables=variables,
         labels=LABELS,
         may_write=may_write,

@@ -1,14 +1,31 @@
 """Templates and their versions."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from channels.registry import ADAPTERS
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.governance.actor import Actor
+from outreach.ledger.content import file_text
 from outreach.web.reads.paging import PAGE, Page, decode_numbers, page_of
 
 _SQL = load_queries(__file__)
+_NEEDS_FILING = "filed_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """An account that sends only what its provider has filed. `text`: what is to be handed in there, empty
+    where fields are filled in; `code`: what the provider gave for it, empty until it has."""
+
+    gateway_id: int
+    gateway: str
+    adapter: str
+    text: str
+    code: str
 
 
 async def list_templates(
@@ -53,3 +70,30 @@ async def find_template(
 async def versions_of(conn: Connection, template_id: int) -> list[dict[str, Any]]:
     """All versions, newest first, with how many steps use each."""
     return await (await conn.execute(_SQL["versions"], {"id": template_id})).fetchall()
+
+
+async def filings_of(conn: Connection, template: Mapping[str, Any]) -> list[Filing]:
+    """The accounts at which a version (as `find_template` returns it) must be filed before it can be sent."""
+    if template["version_id"] is None:
+        return []
+    keys = {"version_id": template["version_id"], "channel": template["channel"]}
+    rows = await (await conn.execute(_SQL["filings"], keys)).fetchall()
+    return [
+        Filing(row["id"], row["name"], row["adapter"], _text_to_file(row["adapter"], template), row["code"])
+        for row in rows
+        if row["adapter"] in ADAPTERS and _NEEDS_FILING in ADAPTERS[row["adapter"]].facts.features
+    ]
+
+
+def _text_to_file(adapter: str, template: Mapping[str, Any]) -> str:
+    text = template["content"].get("text", "")
+    if template["channel"] != "sms" or "{%" in text:
+        return ""
+    filed = file_text(text)
+    if adapter != "tencent_sms":
+        return filed.body
+    # Tencent numbers the values in the order in which they stand.
+    numbered = filed.body
+    for number, (name, _) in enumerate(filed.slots, start=1):
+        numbered = numbered.replace(f"${{{name}}}", f"{{{number}}}", 1)
+    return numbered

@@ -28,3 +28,9 @@ where t.id = %(id)s and (o.path like %(path)s || '%%' or %(path)s like o.path ||
 select v.version, v.created_by, v.created_at, count(s.round_id)::int as used
 from template_version v left join round_step s on s.version_id = v.id
 where v.template_id = %(id)s group by v.id order by v.version desc;
+
+-- name: filings
+-- The accounts of a channel, and under which code each has filed a version.
+select g.id, g.name, g.adapter, coalesce(f.provider_code, '') as code
+from gateway g left join template_filing f on f.gateway_id = g.id and f.version_id = %(version_id)s
+where g.channel = %(channel)s and g.state = 'active' order by g.name, g.id;
