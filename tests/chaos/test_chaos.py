@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.ground import BRISK, CALM, Ground, prepared
 from tests.chaos.kinds import KINDS
-from tests.chaos.mutants import MUTANTS
+from tests.chaos.mutants import MUTANTS, Mutant
 from tests.chaos.plan import Strike
 from tests.chaos.run import run
 
@@ -37,16 +37,22 @@ async def test_whatever_is_struck_nothing_is_lost_or_sent_twice(ground: Ground, 
 
 @pytest.mark.parametrize("name", [name for name in MUTANTS if not MUTANTS[name].servers])
 async def test_a_mutant_is_caught(ground: Ground, name: str) -> None:
-    mutant = MUTANTS[name]
-    record = await run(ground, KINDS[mutant.kind], 1, COUNT, mutant, until_caught=True)
-    assert record["duplicated"] > 0, record
+    await assert_caught(ground, MUTANTS[name])
+
+
+async def assert_caught(ground: Ground, mutant: Mutant) -> None:
+    """A blow may fall where nothing is open, the more so on a busy machine: three seeds, three blows."""
+    for seed in (1, 2, 3):
+        record = await run(ground, KINDS[mutant.kind], seed, COUNT, mutant, until_caught=True)
+        if record["duplicated"] > 0:
+            return
+    raise AssertionError(record)
 
 
 async def test_a_mutant_whose_commits_do_not_wait_for_the_disk_is_caught(tmp_path: Path) -> None:
     mutant = MUTANTS["commit_later"]
     async with prepared(tmp_path, COUNT, BRISK, mutant.servers) as ground:
-        record = await run(ground, KINDS[mutant.kind], 1, COUNT, mutant, until_caught=True)
-    assert record["duplicated"] > 0, record
+        await assert_caught(ground, mutant)
 
 
 async def test_a_rolling_restart_leaves_nothing_unknown(ground: Ground) -> None:
