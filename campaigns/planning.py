@@ -18,8 +18,8 @@ from outreach.errors import OutreachError
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import Frozen, evaluate_texts
 from outreach.labels.keys import optout_key, reach_key
+from outreach.ledger.gateways import ADDRESS_KINDS
 from outreach.ledger.kinds import KINDS
-from outreach.ledger.materialise import ADDRESS_KINDS
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
