@@ -241,16 +241,17 @@ async def test_the_log_can_be_added_to_only(rt: Runtime) -> None:
 
 @pytest.mark.slow
 async def test_workers_of_their_own_carry_a_round_past_a_broken_account(rt: Runtime) -> None:
-    async with paired(rt, 8000, faults=BROKEN, quiet_seconds=0.5) as pair:
+    # Of the eight batches at each account no more are opened at the broken one than there are senders.
+    async with paired(rt, 16_000, faults=BROKEN, quiet_seconds=0.5) as pair:
         async with working(pair.rt):
-            await until(lambda: _sent(rt, 5000), 40)
+            await until(lambda: _sent(rt, 9000), 40)
             assert await pair.breaker(pair.one) != "closed"
             pair.simulators[pair.one].faults = Faults()
-            await until(lambda: _sent(rt, 8000), 60)
+            await until(lambda: _sent(rt, 16_000), 60)
         counts = Counter(pair.addresses(pair.one) + pair.addresses(pair.other))
-        assert len(counts) == 8000
+        assert len(counts) == 16_000
         assert max(counts.values()) == 1
-        assert len(pair.addresses(pair.other)) > 4000
+        assert len(pair.addresses(pair.other)) > 8000
 
 
 async def _sent(rt: Runtime, count: int) -> bool:
