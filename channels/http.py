@@ -156,7 +156,8 @@ class _Pool:
         except BaseException as error:
             self._count -= 1
             self._call_next(None)
-            if isinstance(error, OSError | TimeoutError):
+            # A host name that cannot be written down is a ValueError.
+            if isinstance(error, OSError | TimeoutError | ValueError):
                 raise NotSent(type(error).__name__) from error
             raise
         self._links.add(link)

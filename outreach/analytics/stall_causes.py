@@ -6,13 +6,13 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+from outreach.analytics.unknown_reasons import CHANNELS
 from outreach.clock import in_beijing
 from outreach.ledger.breaker import opened_because
 
 _SOON_SECONDS = 10.0
 _BULK_LANES = (3, 4)
 _BULK_SHARE = 0.9
-_CHANNELS = {"sms": "短信", "rcs": "5G 消息", "wechat": "微信", "email": "邮件"}
 
 
 class Cause(StrEnum):
@@ -117,7 +117,7 @@ def _accounts(facts: Facts) -> Iterator[Stall]:
         held = step["planned"] + (facts.uncut if step["more"] else 0)
         here = [one for one in facts.accounts if one["channel"] == step["channel"]]
         if held and not any(one["state"] == "active" for one in here):
-            name = _CHANNELS[step["channel"]]
+            name = CHANNELS[step["channel"]]
             text = f"没有可用的「{name}」网关，第 {step['step'] + 1} 级的消息在等待。"
             advice = "请系统管理员在 设置 › 网关 恢复启用或添加一个账号，之后自动继续。"
             yield Stall(Cause.NO_GATEWAY, held, text, advice)

@@ -3,10 +3,9 @@
 from rich.table import Table
 
 from outreach.analytics.report import CampaignReport
+from outreach.labels.keys import CHANNEL_NAMES
 from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES, State
-
-_CHANNELS = {"sms": "短信", "rcs": "5G消息", "wechat": "微信", "email": "电子邮件"}
 
 
 def reach_table(report: CampaignReport) -> list[Table]:
@@ -41,5 +40,5 @@ def _messages(report: CampaignReport) -> Table:
     for part in report.rounds:
         for step in part.steps:
             counts = [step.messages.get(state, 0) for state in states]
-            table.add_row(part.name, _CHANNELS[step.channel], *(f"{n:,}" for n in [step.total, *counts]))
+            table.add_row(part.name, CHANNEL_NAMES[step.channel], *(f"{n:,}" for n in [step.total, *counts]))
     return table

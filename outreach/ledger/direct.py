@@ -64,6 +64,7 @@ async def send_direct(
         unsubscribe="",
     )
     (result,) = await adapter.send([message])
+    fleet.meter.note(gateway["id"], [result])
     verdict = classify(await fleet.gateway(gateway["id"]), row["id"], result, 1, 0)
     state = State.FAILED if verdict.state is State.PLANNED else verdict.state
     await rt.db.execute(

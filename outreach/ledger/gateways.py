@@ -22,7 +22,7 @@ from outreach.errors import InvalidInput
 from outreach.governance.vault import open_vault
 from outreach.ledger.breaker import Breaker
 from outreach.ledger.limits import Rate
-from outreach.ledger.meter import Meter, metered
+from outreach.ledger.meter import Meter
 from outreach.ledger.token_store import ValkeyTokens
 from outreach.logs import get_log
 from outreach.runtime import Runtime
@@ -255,8 +255,7 @@ class Fleet:
             raise
         self._failures.pop(gateway.id, None)
         await self._retire(held)
-        counted = metered(adapter, self.meter, gateway.id)
-        self._open[gateway.id] = Account(counted, seconds, gateway.config_enc)
+        self._open[gateway.id] = Account(adapter, seconds, gateway.config_enc)
         get_log().info("gateway.opened", gateway=gateway.id, adapter=gateway.adapter)
 
     async def _retire(self, held: Account | None) -> None:

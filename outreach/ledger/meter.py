@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.base import Adapter, Outbound, SendResult
+from channels.base import SendResult
 from channels.errors import Fault, GatewayError
 from outreach.ledger.breaker import ERRORS
 
@@ -59,16 +59,3 @@ class Meter:
         """The counts by account; they begin anew."""
         taken, self._counts = self._counts, {}
         return taken
-
-
-def metered(adapter: Adapter, meter: Meter, gateway_id: int) -> Adapter:
-    """The same adapter, whose answers are counted on their way back."""
-    speak = adapter.send
-
-    async def send(batch: Sequence[Outbound]) -> list[SendResult]:
-        results = await speak(batch)
-        meter.note(gateway_id, results)
-        return results
-
-    adapter.send = send  # type: ignore[method-assign]
-    return adapter

@@ -93,7 +93,7 @@ def safe_seconds(held: float, longest: float) -> float:
 def piece_size(gateway: Gateway) -> int:
     """How many messages are handed to the adapter at once: no more than one burst of the account allows."""
     facts, burst = gateway.facts, gateway.rate.burst
-    size = max(_SLICE, facts.batch_size * _REQUESTS_AT_ONCE if facts.batch_size > 1 else 0)
+    size = max(_SLICE, facts.batch_size * _REQUESTS_AT_ONCE)
     return min(size, burst if facts.rate_unit == "message" else burst * facts.batch_size)
 
 
@@ -208,6 +208,7 @@ async def _post_piece(
             posted.stopped = [letter for later in runs[number:] for letter, _, _ in later]
             return
         results = await _hand_over(errand.adapter, [message for _, message, _ in run])
+        sender.fleet.meter.note(errand.gateway.id, results)
         posted.verdicts += [
             classify(errand.gateway, letter.message_id, result, parts, letter.tries)
             for (letter, _, parts), result in zip(run, results, strict=True)

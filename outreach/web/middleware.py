@@ -77,7 +77,7 @@ class BodyLimit:
         limit = self._limit(scope["path"])
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
-            await _refuse(send)
+            await refuse_body(send)
             return
         await self._measured(scope, receive, send, limit)
 
@@ -101,10 +101,11 @@ class BodyLimit:
             await self._app(scope, counted, noted)
         except BodyTooLarge:
             if not started:
-                await _refuse(send)
+                await refuse_body(send)
 
 
-async def _refuse(send: Send) -> None:
+async def refuse_body(send: Send) -> None:
+    """The answer to a body that is too long."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_TOO_LARGE))]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": _TOO_LARGE})

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from channels.base import WebhookReply, WebhookRequest
 from outreach.errors import NotFound, OutreachError, Unavailable
 from outreach.logs import get_log
-from outreach.web.middleware import body_limit
+from outreach.web.middleware import BodyTooLarge, body_limit, refuse_body
 
 AcceptPush = Callable[[int, str, WebhookRequest], Awaitable[WebhookReply]]
 """(gateway id, secret of the path, request): verified, parsed and appended when it returns."""
@@ -24,11 +24,6 @@ AcceptPush = Callable[[int, str, WebhookRequest], Awaitable[WebhookReply]]
 _PREFIX = "/hooks/"
 _ADDRESS = re.compile(r"/hooks/([1-9][0-9]{0,4})/([^/]+)(?:/.*)?", re.DOTALL)
 _PAUSE = 5
-
-
-class _TooLarge(OutreachError):
-    status = 413
-    code = "too_large"
 
 
 class Pushes:
@@ -42,6 +37,9 @@ class Pushes:
         """One request."""
         try:
             reply = await self._take(scope, receive)
+        except BodyTooLarge:
+            await refuse_body(send)
+            return
         except OutreachError as error:
             reply = _refusal(error)
         except (psycopg.Error, PoolTimeout, ConnectionError):
@@ -112,6 +110,6 @@ async def _body_of(receive: Receive, limit: int) -> bytes | None:
         parts.append(message.get("body", b""))
         length += len(parts[-1])
         if length > limit:
-            raise _TooLarge("内容太大，请分成几份再提交。")
+            raise BodyTooLarge
         if not message.get("more_body"):
             return b"".join(parts)

@@ -10,7 +10,7 @@ import orjson
 
 from channels.gateways.aliyun_sms.calls import Call, read_call
 from channels.gateways.aliyun_sms.operations import Catalogue, Sending, read_batch, read_query, read_send
-from channels.gateways.aliyun_sms.pushes import Pusher, ReportQueue
+from channels.gateways.aliyun_sms.pushes import Pusher
 from channels.gateways.aliyun_sms.records import Records, clock
 from channels.gateways.aliyun_sms.refusals import (
     AFTER_ACCEPTANCE,
@@ -30,6 +30,7 @@ from channels.gateways.base import (
     Simulator,
 )
 from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.report_queue import ReportQueue
 
 VERSION = "2017-05-25"
 CHINA = timezone(timedelta(hours=8), "UTC+8")

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from channels.gateways.aliyun_sms.pushes import ReportQueue
 from channels.gateways.base import MAGIC, MAGIC_PREFIX, BookEntry, Faults, Simulator
 from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.report_queue import ReportQueue
 from channels.gateways.tencent_sms.calls import Call, Verifier, read_call
 from channels.gateways.tencent_sms.operations import Catalogue, Sending, read_pull, read_send
 from channels.gateways.tencent_sms.pushes import Pusher
