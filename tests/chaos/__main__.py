@@ -138,7 +138,8 @@ def line(record: Record) -> str:
         f"{record['mutant'] or record['class']:<15} seed {record['seed']:<4} {record['count']:>7,}"
         f"  struck {struck:>2}  booked {record['booked']:>7,}  lost {record['lost']}"
         f"  twice {record['duplicated']}  unexpected {record['unexpected']}"
-        f"  unknown {record['unknown']} of {record['unknown_bound']}  {record['seconds']:>5} s  "
+        f"  unknown {record['unknown']} of {record['unknown_bound']}  audits {record['audits']}"
+        f"  {record['seconds']:>5} s  "
     )
     if is_good(record):
         return figures + ("caught" if record["mutant"] else "ok")

@@ -2,10 +2,14 @@
 
 import asyncio
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from outreach.runtime import close_runtime, open_runtime
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from outreach.ledger.audit import audit_everything
+from outreach.runtime import Runtime, close_runtime, open_runtime
 from tests import town
 from tests.chaos.ground import Ground
 from tests.chaos.judge import judge
@@ -19,6 +23,7 @@ _POLL = 0.05
 _STALL_SECONDS, _MUTANT_STALL_SECONDS = 90.0, 15.0
 _LONGEST_SECONDS = 600.0
 _REST_POLL = 0.3
+_AUDIT_PAUSE = 1.5
 
 _AT_REST = """
 select (select count(*)::int from message) as messages,
@@ -32,6 +37,26 @@ select (select count(*)::int from message) as messages,
 """
 
 Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The sums, looked at again and again while everything breaks: how often, and which did not agree."""
+
+    looks: int = 0
+    broken: set[str] = field(default_factory=set)
+
+    async def keep(self, rt: Runtime) -> None:
+        """Recount every round in one snapshot until cancelled; while PostgreSQL is down there is nothing to
+        see."""
+        while True:
+            await asyncio.sleep(_AUDIT_PAUSE)
+            try:
+                audits = await audit_everything(rt)
+            except (psycopg.Error, PoolTimeout):
+                continue
+            self.looks += bool(audits)
+            self.broken |= {check.name for audit in audits for check in audit.checks if not check.agrees}
 
 
 async def run(
@@ -50,6 +75,7 @@ async def run(
     if strikes is None:
         strikes = mutant_plan(mutant) if mutant else make_plan(kind, seed, count, ground.tempo.lease)
     off = 0.0 if mutant else clock_off(kind, seed)
+    watch = Watch()
     async with ground.database(run_name(kind.name, seed, mutant)) as settings:
         rt = await open_runtime(settings, name="judge")
         try:
@@ -57,10 +83,15 @@ async def run(
             async with staged(rt, kind, count, mutant, ground.tempo, off) as stack:
                 arm = Arm(ground, stack, time.monotonic())
                 await town.launch(rt, [kind.channel], kind="do_it_reminder", code=f"{kind.name}-{seed}")
-                stalled, orphans = await _play(arm, strikes, count, until_caught)
+                async with asyncio.TaskGroup() as group:
+                    watching = group.create_task(watch.keep(rt))
+                    stalled, orphans = await _play(arm, strikes, count, until_caught)
+                    watching.cancel()
                 verdict = await judge(rt, kind, stack.control, count, arm.in_doubt)
         finally:
             await close_runtime(rt)
+    if watch.broken:
+        verdict.violations.append("the sums did not agree on the way: " + "; ".join(sorted(watch.broken)))
     if stalled:
         verdict.violations.append(f"not at rest: {stalled}")
     record: Record = {
@@ -71,6 +102,7 @@ async def run(
         "count": count,
         "clock_off": off,
         **asdict(verdict),
+        "audits": watch.looks,
         "kills": arm.kills,
         "late_stops": arm.late_stops,
         "died": stack.died,
