@@ -2,7 +2,7 @@
 
 By delivery class: A sends again with the same key while the provider remembers it; B asks, and sends again
 only what the provider has never seen; C and D send only what was certainly not accepted, and leave the
-unknown to a receipt or to a person.
+unknown to a receipt, or to two persons who decide to send it once more.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from outreach.ledger.letters import Letter, StepContent, load_letters, load_step
 from outreach.ledger.pacing import admit
 from outreach.ledger.post import Errand, Posted, Sender, post, safe_seconds
 from outreach.ledger.protocol import Verdict, insist, may_ask, quiet, settle
+from outreach.ledger.second_sends import begin_second_sends, not_begun
 from outreach.ledger.send import make_links
 from outreach.ledger.states import OF_DELIVERY, State
 from outreach.logs import get_log
@@ -39,7 +40,8 @@ _ASK_AGAIN_SECONDS = 30.0
 @dataclass(slots=True)
 class _Group:
     """Resting messages of one batch, taken under the token `held`. `unsent` were certainly not accepted so
-    far; of the `unknown`, the provider still knows the key of those that are `remembered`."""
+    far; of the `unknown`, the provider still knows the key of those that are `remembered`, and two persons
+    have decided to repeat those that are `granted`."""
 
     period: int
     shard: int
@@ -50,6 +52,7 @@ class _Group:
     unsent: set[int] = field(default_factory=set)
     unknown: set[int] = field(default_factory=set)
     remembered: set[int] = field(default_factory=set)
+    granted: set[int] = field(default_factory=set)
 
     @property
     def ids(self) -> list[int]:
@@ -119,6 +122,8 @@ async def _take(sender: Sender, gateway: Gateway, hold: float) -> list[_Group]:
             (group.unsent if row["state"] == State.PLANNED else group.unknown).add(row["id"])
             if row["is_remembered"]:
                 group.remembered.add(row["id"])
+            if row["is_granted"]:
+                group.granted.add(row["id"])
         for group in groups.values():
             await conn.execute(SQL["begin_try"], {**group.keys, "ids": group.ids, "held": group.held})
     return list(groups.values())
@@ -144,7 +149,8 @@ async def _reconcile_group(
     letters = await load_letters(sender.rt, sender.gate.cache, step, group.period, group.shard, group.ids)
     attempt = _Try(sender, gateway, account, step, group, hold)
     unsent = [letter for letter in letters if letter.message_id in group.unsent]
-    doubtful = [letter for letter in letters if letter.message_id in group.unknown]
+    await _repeat(attempt, [letter for letter in letters if letter.message_id in group.granted])
+    doubtful = [letter for letter in letters if letter.message_id in group.unknown - group.granted]
     match gateway.facts.delivery_class:
         case DeliveryClass.IDEMPOTENT:
             again = [letter for letter in doubtful if letter.message_id in group.remembered]
@@ -156,6 +162,18 @@ async def _reconcile_group(
         case _:
             await _settle(attempt, [_left(letter) for letter in doubtful])
     await _try(attempt, unsent, again=False)
+
+
+async def _repeat(attempt: _Try, letters: Sequence[Letter]) -> None:
+    """What two persons have decided: once, and not after the round's end."""
+    if not letters:
+        return
+    if attempt.group.round_id in await attempt.sender.gate.rounds():
+        await _try(attempt, letters, again=True)
+        return
+    row = await attempt.sender.rt.db.fetch_one(SQL["is_paused"], {"round_id": attempt.group.round_id})
+    rest = _ASK_AGAIN_SECONDS if row and row["paused"] else None
+    await _settle(attempt, [_left(letter)._replace(rest=rest) for letter in letters])
 
 
 def _left(letter: Letter, code: str | None = None) -> Verdict:
@@ -243,6 +261,9 @@ async def _try(attempt: _Try, letters: Sequence[Letter], *, again: bool) -> None
     # Whoever is not among them has outlived the hold, and is taken up again.
     ready = [letter._replace(state=State.PLANNED) for letter in going if free.get(letter.message_id)]
     posted = await post(attempt.sender, errand, ready)
+    if unmade := attempt.group.granted.intersection(letter.message_id for letter in posted.stopped):
+        async with attempt.sender.rt.db.begin() as conn:
+            await not_begun(conn, list(unmade))
     await _settle(attempt, _verdicts(posted, again), held)
 
 
@@ -253,6 +274,8 @@ async def _hold_on(
     async with sender.rt.db.begin() as conn:
         await conn.execute("set local synchronous_commit = on")
         rows = await _write_down(conn, attempt, letters, again)
+        if granted := attempt.group.granted.intersection(letter.message_id for letter in letters):
+            await begin_second_sends(conn, list(granted))
         persons = [letter.person_id for letter in letters]
         refusing = await opted_out(conn, opened.kind, attempt.step.content.channel, persons)
         links = await make_links(sender, conn, attempt.step, opened, letters)

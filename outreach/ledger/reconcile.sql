@@ -5,6 +5,8 @@
 -- back later than that no longer speaks for them.
 select m.period, m.shard, m.id, m.state, m.round_id, m.step, b.lane,
        coalesce(m.tried_at > now() - %(memory)s * interval '1 second', false) as is_remembered,
+       exists (select from second_send_message s where s.message_id = m.id and s.granted and not s.begun)
+           as is_granted,
        now() + %(hold)s * interval '1 second' as held
 from message m
 join batch b on b.shard = m.shard and b.id = m.id / 1000
@@ -13,6 +15,10 @@ where m.not_before <= now() and b.gateway_id = %(gateway_id)s
        or m.state = 1 and (%(queryable)s or (m.tried_at > now() - %(memory)s * interval '1 second') is not true))
 order by m.not_before limit %(limit)s
 for update of m skip locked
+
+-- name: is_paused
+-- Whether a round may go on later.
+select exists (select from round where id = %(round_id)s and state = 'paused') as paused
 
 -- name: begin_try
 -- Durable before the try: from here on nobody can tell, until it is settled.

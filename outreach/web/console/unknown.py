@@ -13,6 +13,7 @@ from outreach.analytics.unknown_sheet import unknown_csv
 from outreach.db.pool import Connection
 from outreach.errors import InvalidInput
 from outreach.governance.audit import append_audit
+from outreach.ledger.second_sends import second_sends
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.permissions import actor_of
@@ -20,6 +21,12 @@ from outreach.web.reads.campaigns import find_campaign, find_round
 from outreach.web.reads.paging import PAGE, decode_numbers, encode_cursor
 
 routes = console_routes()
+DONE = {
+    "asked": "已提交。由另一位有审批权限的人同意后，才会再发一次。",
+    "approve": "已同意。这些消息将各再发一次，之后不会再有第三次。",
+    "decline": "已退回，一条也不会再发。",
+}
+"""What a button has done."""
 _MOST = 100_000
 
 
@@ -31,12 +38,14 @@ async def show(
     gateway: int | None = None,
     why: str = "",
     cursor: str = "",
+    done: str = "",
 ) -> HTMLResponse:
     """The list with its sums."""
     rt = runtime_of(request)
     async with rt.db.begin() as conn:
         choice, here, back = await _found(request, conn, round, campaign, gateway, why)
         counts = await count_unknown(conn, choice)
+        asked = await second_sends(conn, round) if round is not None else []
     after = decode_numbers(cursor, 1)[0] if cursor else 0
     found = await list_unknown(rt, choice, after=after, limit=PAGE + 1)
     context: dict[str, Any] = {
@@ -50,6 +59,9 @@ async def show(
         "more": here + _narrowed(choice),
         "gateway": gateway,
         "why": choice.reason,
+        "round": round,
+        "asked": asked,
+        "done": DONE.get(done, ""),
     }
     if cursor and request.headers.get("hx-request"):
         return fragment(request, "unknown_rows.html", **context)
