@@ -13,6 +13,7 @@ from outreach.labels.cache import SetCache
 from outreach.ledger.ending import close_steps, end_unsent, fold_counts, is_moving
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.materialise import materialise_step
+from outreach.ledger.reached import fold_reached
 from outreach.ledger.states import State
 from outreach.logs import get_log
 from outreach.runtime import Runtime
@@ -41,6 +42,7 @@ async def tick(ticker: Ticker) -> int:
         elif row["state"] == "running":
             planned += await _carry(ticker, row)
     await fold_counts(ticker.rt)
+    await fold_reached(ticker.rt)
     await ticker.rt.db.execute(SQL["finish_campaigns"])
     return planned
 

@@ -15,7 +15,7 @@ from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_text, scope_set
-from outreach.ledger.archived import archived_reach
+from outreach.ledger.reached import reached_households
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 
@@ -171,9 +171,7 @@ async def _sets(conn: Connection, keys: dict[str, Any], scope: AbstractBitMap) -
 
 
 async def _reached(conn: Connection, keys: dict[str, Any], scope: AbstractBitMap) -> dict[int, BitMap]:
-    rows = await (await conn.execute(SQL["reached_households"], keys)).fetchall()
-    reached = {row["round_id"]: BitMap(row["ids"]) for row in rows}
-    reached |= await archived_reach(conn, keys["campaign_id"])
+    reached = await reached_households(conn, keys["campaign_id"])
     return {round_id: BitMap(households & scope) for round_id, households in reached.items()}
 
 

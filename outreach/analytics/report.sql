@@ -33,14 +33,6 @@ where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s
   and (u.parent_id = scope.id and o.path like u.path || '%%' or u.id = scope.id and o.id = scope.id)
 group by u.id, u.name, m.state having sum(m.n) <> 0 order by u.id, m.state
 
--- name: reached_households
--- Distinct households with a delivered or read message, by round.
-select m.round_id, coalesce(array_agg(distinct t), '{}') as ids
-from round r join batch b on b.round_id = r.id
-join message m on m.period = b.period and m.shard = b.shard
-     and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000, unnest(m.taxpayer_ids) as t
-where r.campaign_id = %(campaign_id)s and m.state in (3, 5) group by m.round_id
-
 -- name: opted_out_since
 -- Who refused while the campaign ran.
 select count(distinct o.person_id)::int as n

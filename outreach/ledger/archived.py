@@ -5,7 +5,6 @@ were reached were written down when they left (outreach/storage).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from pyroaring import BitMap
 
@@ -32,14 +31,5 @@ async def archived_round(conn: Connection, round_id: int) -> ArchivedRound | Non
     if row is None:
         return None
     sums = {(item["step"], item["state"]): (item["n"], item["households"]) for item in row["sums"]}
-    return ArchivedRound(row["recipients"], row["households"], sums, _bitmap(row))
-
-
-async def archived_reach(conn: Connection, campaign_id: int) -> dict[int, BitMap]:
-    """Round to the households that it reached, for the rounds of a campaign whose rows have left."""
-    rows = await (await conn.execute(SQL["archived_reach"], {"campaign_id": campaign_id})).fetchall()
-    return {row["round_id"]: _bitmap(row) for row in rows}
-
-
-def _bitmap(row: dict[str, Any]) -> BitMap:
-    return BitMap.deserialize(bytes(row["reached"]))
+    reached = BitMap.deserialize(bytes(row["reached"]))
+    return ArchivedRound(row["recipients"], row["households"], sums, reached)

@@ -10,6 +10,7 @@ from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.ledger.archived import ArchivedRound, archived_round
+from outreach.ledger.reached import reached_by_round
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
@@ -73,12 +74,14 @@ async def _archived(conn: Connection, row: dict[str, Any], archived: ArchivedRou
         archived.sums.get(place) != told.get(place) for place in archived.sums.keys() | told.keys()
     )
     total = sum(n for n, _ in archived.sums.values())
+    reached = await reached_by_round(conn, row["id"])
     return [
         *checks,
         Check("计划户数 = 归档时接收人名下户数", len(planned), archived.households),
         Check("归档时消息数 = 各状态消息数之和", total, sum(n for n, _ in told.values())),
         Check("归档时逐级逐状态清点与计数器的差异数为零", differing, 0),
         Check("归档时已送达户都在计划之内", len(archived.reached), len(archived.reached & planned)),
+        Check("归档时已送达户与汇总的差异数为零", len(archived.reached ^ reached), 0),
     ]
 
 
@@ -119,7 +122,9 @@ async def _messages(conn: Connection, row: dict[str, Any]) -> list[Check]:
     twice = await (await conn.execute(SQL["named_twice"], keys)).fetchone()
     sizes = await (await conn.execute(SQL["batch_sizes"], keys)).fetchone()
     forgotten = await (await conn.execute(SQL["forgotten_recipients"], keys)).fetchone()
-    assert twice is not None and sizes is not None and forgotten is not None
+    reached = await (await conn.execute(SQL["reached_recount"], keys)).fetchone()
+    assert twice and sizes and forgotten and reached
+    unlike = BitMap(reached["ids"]) ^ await reached_by_round(conn, row["id"])
     counted = {(item["step"], item["state"]): (item["n"], item["households"]) for item in recount}
     told = {(item["step"], item["state"]): (item["n"], item["households"]) for item in counters}
     differing = sum(counted.get(place) != told.get(place) for place in counted.keys() | told.keys())
@@ -127,6 +132,7 @@ async def _messages(conn: Connection, row: dict[str, Any]) -> list[Check]:
     return [
         Check("消息数 = 各状态消息数之和", total, sum(n for n, _ in told.values())),
         Check("逐级逐状态重新清点与计数器的差异数为零", differing, 0),
+        Check("已送达户逐户清点与汇总的差异数为零", len(unlike), 0),
         Check("同一级中被两条消息提到的户数为零", twice["n"], 0),
         Check("批次大小与消息数不符的批次为零", sizes["wrong"], 0),
         Check("已轮到却没有消息的接收人为零", forgotten["n"], 0),

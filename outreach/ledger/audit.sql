@@ -30,6 +30,13 @@ from batch b join message m on m.period = b.period and m.shard = b.shard
      and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
 where b.round_id = %(round_id)s group by m.step, m.state order by m.step, m.state
 
+-- name: reached_recount
+-- Every household that a delivered or read message names.
+select coalesce(array_agg(distinct t), '{}') as ids
+from batch b join message m on m.period = b.period and m.shard = b.shard
+     and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000, unnest(m.taxpayer_ids) as t
+where b.round_id = %(round_id)s and m.state in (3, 5)
+
 -- name: counters
 -- What the reports are made of.
 select step, state, sum(n)::int as n, sum(households)::int as households

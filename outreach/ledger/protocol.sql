@@ -111,7 +111,8 @@ with new as (
                          %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[], %(untaken)s::boolean[])
         as n (id, state, ref, code, parts, tries, rest, untaken)
 ), old as materialized (
-    select m.id, m.state, m.not_before, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h
+    select m.id, m.state, m.not_before, m.round_id, m.step, m.org_id, m.taxpayer_ids,
+           cardinality(m.taxpayer_ids) as h
     from message m
     where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[])
     order by m.id for update
@@ -138,6 +139,10 @@ with new as (
         at = case when t.goal <> t.state then (select business_now()) else m.at end
     from target t
     where m.period = %(period)s and m.shard = %(shard)s and m.id = t.id
+), reached as (
+    insert into reached_delta (round_id, taxpayer_ids)
+    select round_id, array_agg(t) from target, unnest(taxpayer_ids) as t
+    where goal in (3, 5) and state not in (3, 5) group by round_id
 )
 insert into message_count (round_id, step, org_id, state, n, households)
 select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)

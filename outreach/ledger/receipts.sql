@@ -57,7 +57,10 @@ with new as materialized (
     from new n
     where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 2
       and state_rank(n.state) > state_rank(2::smallint)
-    returning m.id, m.round_id, m.step, m.org_id, m.state, cardinality(m.taxpayer_ids) as h
+    returning m.id, m.round_id, m.step, m.org_id, m.state, m.taxpayer_ids, cardinality(m.taxpayer_ids) as h
+), reached as (
+    insert into reached_delta (round_id, taxpayer_ids)
+    select round_id, array_agg(t) from moved, unnest(taxpayer_ids) as t where state in (3, 5) group by round_id
 ), counted as (
     insert into message_count (round_id, step, org_id, state, n, households)
     select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
@@ -71,7 +74,8 @@ select n.id from new n where not exists (select from moved v where v.id = n.id)
 with new as (
     select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
 ), old as materialized (
-    select m.id, m.state, m.round_id, m.step, m.org_id, cardinality(m.taxpayer_ids) as h, n.state as goal, n.code
+    select m.id, m.state, m.round_id, m.step, m.org_id, m.taxpayer_ids, cardinality(m.taxpayer_ids) as h,
+           n.state as goal, n.code
     from message m join new n on n.id = m.id
     where m.period = %(period)s and m.shard = %(shard)s and m.id = any(%(ids)s::bigint[])
       and state_rank(n.state) > state_rank(m.state)
@@ -80,6 +84,10 @@ with new as (
     update message m set state = o.goal, code = case when o.goal = 4 then o.code else m.code end,
            not_before = null, tried_at = null, at = (select business_now())
     from old o where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
+), reached as (
+    insert into reached_delta (round_id, taxpayer_ids)
+    select round_id, array_agg(t) from old, unnest(taxpayer_ids) as t
+    where goal in (3, 5) and state not in (3, 5) group by round_id
 ), counted as (
     insert into message_count (round_id, step, org_id, state, n, households)
     select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)

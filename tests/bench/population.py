@@ -1,6 +1,6 @@
 """A made-up population, written set by set with COPY: as many households as a bench wants in seconds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pyroaring import BitMap
 
@@ -42,8 +42,9 @@ def grid_of(n: int) -> int:
     return FIRST_GRID + (n - 1) // PER_GRID
 
 
-async def settle(rt: Runtime, count: int, part: int) -> None:
-    """Households 1 to `count`, each told through a person of her own who has every kind of address."""
+async def settle(rt: Runtime, count: int, part: int, more: Mapping[str, int] | None = None) -> None:
+    """Households 1 to `count`, each told through a person of her own who has every kind of address; `more`:
+    further labels and how many of the first households have them."""
     vault = open_vault(rt.settings)
     async with rt.db.begin() as conn:
         await load_builtin(conn)
@@ -52,7 +53,9 @@ async def settle(rt: Runtime, count: int, part: int) -> None:
             await _add_people(conn, vault, range(first, min(first + _PIECE, count + 1)))
         everybody = BitMap(range(1, count + 1))
         keys = [label_key(EVERYBODY), kind_key("enterprise"), *map(reach_key, CHANNELS)]
-        sets = dict.fromkeys(keys, everybody) | {label_key(PART): BitMap(range(1, part + 1))}
+        sets = dict.fromkeys(keys, everybody)
+        for label, size in {PART: part, **(more or {})}.items():
+            sets[label_key(label)] = BitMap(range(1, size + 1))
         for grid in range(FIRST_GRID, grid_of(count) + 1):
             first = (grid - FIRST_GRID) * PER_GRID + 1
             sets[org_key(grid)] = BitMap(range(first, min(first + PER_GRID, count + 1)))

@@ -13,6 +13,7 @@ from tests.bench.stage import Stage
 
 _POLL = 0.05
 _STALL_SECONDS = 30.0
+_PLANNED_PER_SECOND = 20_000
 _FINAL = (State.DELIVERED, State.FAILED, State.READ)
 
 
@@ -40,15 +41,24 @@ class Play:
 
 
 async def play(
-    stage: Stage, workers: Mapping[str, int], channel: str, segment: str, *, code: str, receipts: bool = True
+    stage: Stage,
+    workers: Mapping[str, int],
+    channel: str,
+    segment: str,
+    *,
+    code: str,
+    receipts: bool = True,
+    households: int = 0,
 ) -> Play:
     """Approve a campaign and wait for its end: until every receipt is merged, or every message accepted if
-    the gateway reports nothing. Raises TimeoutError if nothing moves for half a minute."""
+    the gateway reports nothing. Raises TimeoutError if nothing moves for half a minute; planning has longer
+    where so many `households` are planned."""
+    patience = _STALL_SECONDS + households / _PLANNED_PER_SECOND
     await stage.behave(channel, silent=0.0 if receipts else 1.0)
     pids = {**stage.pids, **workers}
     before = read(pids)
     campaign = await town.launch(stage.rt, [channel], code=code, kind="do_it_reminder", segment=segment)
-    round_id, count = await _started(stage.rt, campaign)
+    round_id, count = await _started(stage.rt, campaign, patience)
     began = time.monotonic()
     accepted, received = await _followed(stage.rt, round_id, count, receipts)
     split = between(before, read(pids))
@@ -56,9 +66,9 @@ async def play(
     return Play(round_id, count, accepted - began, received - began, split, peak)
 
 
-async def _started(rt: Runtime, campaign: int) -> tuple[int, int]:
+async def _started(rt: Runtime, campaign: int, patience: float) -> tuple[int, int]:
     query = "select id, planned from round where campaign_id = %(id)s and state = 'running'"
-    async with asyncio.timeout(_STALL_SECONDS):
+    async with asyncio.timeout(patience):
         while (row := await rt.db.fetch_one(query, {"id": campaign})) is None:
             await asyncio.sleep(0.01)
     return row["id"], row["planned"]

@@ -17,6 +17,7 @@ FORGOTTEN = "已轮到却没有消息的接收人为零"
 TOTAL = "消息数 = 各状态消息数之和"
 HOUSEHOLDS = "计划户数 = 接收人名下户数"
 EACH_HOUSEHOLD = "计划集合与接收人名下户逐户一致"
+REACHED = "已送达户逐户清点与汇总的差异数为零"
 ONCE = "每位接收人只列一次"
 SUM = "受众户数 = 计划户数 + 各项剔除户数之和"
 UNION = "受众集合 = 计划集合 ∪ 各剔除集合"
@@ -27,7 +28,8 @@ TAMPERED = [
     ("update message_count set households = households - 1", {COUNTERS}),
     ("update message_count set state = 3", {COUNTERS}),
     ("delete from message where person_id = 3", {COUNTERS, TOTAL, BATCH_SIZES, FORGOTTEN}),
-    ("update message set state = 3 where person_id = 3", {COUNTERS}),
+    ("update message set state = 3 where person_id = 3", {COUNTERS, REACHED}),
+    ("insert into reached_delta (round_id, taxpayer_ids) select id, '{5}' from round", {REACHED}),
     ("update message set taxpayer_ids = '{1,3}' where person_id = 3", {COUNTERS, NAMED_TWICE}),
     ("update message set taxpayer_ids = '{1}' where person_id = 3", {NAMED_TWICE}),
     ("update message set person_id = 777 where person_id = 3", {FORGOTTEN}),

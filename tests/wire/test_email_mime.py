@@ -34,7 +34,9 @@ HOSTILE = st.text(st.characters() | st.sampled_from("\r\n\0\t .=?<>\u2028\x85"),
 @example("=?utf-8?q?trick?=", "\ud800", "")
 @example("税" * 400, "x" * 3000, "y\r" * 1200)
 def test_mails_come_back_as_they_went(subject: str, text: str, html: str) -> None:
-    message = Outbound("k1", "a@example.com", text, subject=subject, html=html, unsubscribe_url="https://e.cn/u")
+    message = Outbound(
+        "k1", "a@example.com", text, subject=subject, html=html, unsubscribe_url="https://e.cn/u"
+    )
     content = ASSEMBLER.write(message, "a@example.com", "k1-token", NOW)
     relayed = read_mail(content, utf8=False)
     assert relayed.key == "k1"

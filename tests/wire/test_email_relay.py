@@ -54,5 +54,3 @@ async def test_the_simulated_relay_keeps_the_order_of_commands() -> None:
         assert (await talk(where, [*whole, head + b"\r\n.a\r\n.\r\n"]))[-1] == "554"
         assert (await talk(where, [*whole, head + b"\r\na\n\r\n.\r\n"]))[-1] == "554"
         assert (await talk(where, [*whole, head + b"Precedence: bulk\r\n\r\n.\r\n"]))[-1] == "554"
-
-
