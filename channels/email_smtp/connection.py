@@ -53,6 +53,8 @@ class Connection(asyncio.Protocol):
         self._rest = b""
         self._lost = ""
         self._waiter: asyncio.Future[None] | None = None
+        self._until = math.inf
+        self._clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport calls it."""
@@ -60,6 +62,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport calls it."""
+        if self._clock is not None:
+            self._clock.cancel()
         self._lose("connection closed")
 
     def data_received(self, data: bytes) -> None:
@@ -104,13 +108,26 @@ class Connection(asyncio.Protocol):
             if self._lost:
                 raise Lost(self._lost)
             self._waiter = loop.create_future()
-            try:
-                async with asyncio.timeout_at(min(loop.time() + self._timeout, self.ends_at)):
-                    await self._waiter
-            except TimeoutError as error:
-                self._lose("time-out")
-                raise Lost("time-out") from error
+            self._until = min(loop.time() + self._timeout, self.ends_at)
+            if self._clock is None or self._clock.when() > self._until:
+                self._wind(loop)
+            await self._waiter
         return self._replies.popleft()
+
+    def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One timer for many replies: a new one for each would cost more than reading it.
+        if self._clock is not None:
+            self._clock.cancel()
+        self._clock = loop.call_at(self._until, self._strike, loop)
+
+    def _strike(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._clock = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if loop.time() >= self._until:
+            self._lose("time-out")
+        else:
+            self._wind(loop)
 
     async def ask(self, command: bytes) -> Reply:
         """Send one command line and wait for its reply. Raises Lost."""

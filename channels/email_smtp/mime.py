@@ -98,13 +98,13 @@ def _bodies(message: Outbound, key: bytes) -> bytes:
 
 def _part(kind: bytes, text: str) -> bytes:
     head = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" % kind
-    return head + _base64(_with_crlf(text).encode("utf-8", "replace"))
+    return head + _base64(_with_crlf(text.encode("utf-8", "replace")))
 
 
-def _with_crlf(text: str) -> str:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\n", "\r\n")
+def _with_crlf(content: bytes) -> bytes:
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return content.replace(b"\n", b"\r\n")
 
 
 def _base64(content: bytes) -> bytes:

@@ -49,7 +49,9 @@ class Faults:
     What befalls a request (`TRANSIENT`) is drawn anew for every request that an address is in, otherwise a
     message once dropped would be dropped at every further try. What befalls a message (`reject`, `fail`,
     `silent`, `twice`, `read`) belongs to its address and stays. `late`: accepted and answered only after
-    `late_seconds`, whether the client still waits or not (of the simulators that know it).
+    `late_seconds`, whether the client still waits or not (of the simulators that know it). `unread` is no
+    fault: so many contents are booked without a look at them, where looking would cost more than what a
+    bench measures.
     """
 
     reject: float = 0.0
@@ -65,6 +67,7 @@ class Faults:
     silent: float = 0.0
     twice: float = 0.0
     read: float = 0.0
+    unread: float = 0.0
     shuffle: bool = False
     receipt_delay: float = 0.05
     receipts_before_answer: bool = False

@@ -71,9 +71,7 @@ def write_absence(envelope: Envelope) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def _report(
-    to: str, subject: str, kind: str, told: str, fields: str, returned: tuple[bytes, bytes]
-) -> bytes:
+def _report(to: str, subject: str, kind: str, told: str, fields: str, returned: tuple[bytes, bytes]) -> bytes:
     edge = f"{kind}/{len(fields)}.{_HOST}"
     head = [
         f"From: MAILER-DAEMON@{_HOST} (Mail Delivery System)",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from channels.gateways.email_smtp.reports import Envelope, decode_xtext
-from channels.gateways.email_smtp.rules import Improper, Mail, read_mail
+from channels.gateways.email_smtp.rules import Improper, Mail, read_mail, skim_mail
 
 _MAX_COMMAND = 1000
 _MAX_RECIPIENTS = 100
@@ -257,11 +257,12 @@ class Session(asyncio.Protocol):
         return True
 
     def _finish(self, content: bytes, transaction: _Transaction) -> None:
+        names = [lot(recipient) for recipient, _ in transaction.recipients]
         try:
-            mail = self._check(content, transaction)
+            unread = self._relay.fate(names[0], "unread")
+            mail = skim_mail(content) if unread else self._check(content, transaction)
         except Improper as error:
             return self._reply(f"554 5.6.0 {error}")
-        names = [lot(recipient) for recipient, _ in transaction.recipients]
         if any(self._relay.fate(name, "drop_before") for name in names):
             return self.abort()
         envelopes = [_envelope(transaction, *to, mail) for to in transaction.recipients]
@@ -316,9 +317,7 @@ def _parameters(text: str, known: set[str]) -> dict[str, str]:
     return parameters
 
 
-def _envelope(
-    transaction: _Transaction, recipient: str, parameters: dict[str, str], mail: Mail
-) -> Envelope:
+def _envelope(transaction: _Transaction, recipient: str, parameters: dict[str, str], mail: Mail) -> Envelope:
     return Envelope(
         transaction.sender,
         recipient,
