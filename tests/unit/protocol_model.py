@@ -5,13 +5,18 @@ Time is a number that only grows. A request is on the wire from the moment it be
 accepted or dropped it, at most `LATE` later; who sent it may have stopped waiting long before.
 """
 
+from collections import deque
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from outreach.ledger.states import State, merge, rank
 
 N, WINDOW = 2, 1
 LEASE, LATE = 10, 4
+LOST = 4
+"""Transactions that a fail-over loses at most."""
 QUIET = LEASE + LATE + 1
 SENT = (State.UNKNOWN, State.ACCEPTED, State.DELIVERED, State.FAILED, State.READ)
 
@@ -27,6 +32,7 @@ class Mutant(Enum):
     NO_HOLD_ON = "who has lost a message may still send it"
     ZOMBIES_WAKE = "a late settle of a window wakes what rests"
     REFUSAL_IS_EVIDENCE = "a refused try outranks another's acceptance"
+    NO_QUARANTINE = "after a fail-over that lost commits, workers simply go on"
 
 
 @dataclass
@@ -99,6 +105,33 @@ class Protocol:
         self.is_open, self.is_running, self.is_over = True, True, False
         self.gateway = Gateway(remembers=delivery_class == "A")
         self.quiet = 1 if mutant is Mutant.SHORT_QUIET else QUIET
+        self.commits: deque[dict[str, Any]] = deque(maxlen=LOST)
+        self.has_failed_over = False
+
+    def commit(self) -> None:
+        """What a standby that lags behind has still got, when the next transaction begins."""
+        names = ("rows", "settled", "watermark", "fence", "lease_until", "is_open")
+        self.commits.append({name: deepcopy(getattr(self, name)) for name in names})
+
+    def fail_over(self, lost: int) -> None:
+        """The last transactions are gone. All workers have been stopped; the quarantine comes before others
+        start: whatever the ledger would have allowed to leave meanwhile may have left."""
+        for name, value in self.commits[-lost].items():
+            setattr(self, name, value)
+        self.commits.clear()
+        self.has_failed_over = True
+        if self.mutant is Mutant.NO_QUARANTINE:
+            return
+        self.fence += LOST + 1
+        for position, row in enumerate(self.rows):
+            is_open = self.is_open and position >= self.settled and row.not_before is None
+            if row.state is State.PLANNED and (is_open or row.not_before is not None):
+                row.state, row.not_before = State.UNKNOWN, self.rest_of_unknown
+            elif row.state is State.UNKNOWN and row.not_before is not None:
+                row.not_before = self.now + self.quiet
+        if self.is_open:
+            self.settled = self.watermark = N
+            self.is_open, self.lease_until = False, None
 
     @property
     def may_ask(self) -> bool:
@@ -117,6 +150,7 @@ class Protocol:
 
     def claim(self) -> Holder:
         """`claim` and `recover`."""
+        self.commit()
         self.fence += 1
         self.lease_until = self.now + LEASE
         if self.mutant is Mutant.NO_WATERMARK:
@@ -128,6 +162,7 @@ class Protocol:
 
     def turn(self, holder: Holder) -> bool:
         """Settle what the last window brought and open the next one, in one transaction; false: give up."""
+        self.commit()
         self._settle_window(holder)
         is_mine = holder.fence == self.fence or self.mutant is Mutant.NO_FENCE
         if not is_mine or not self.is_open:
@@ -228,6 +263,7 @@ class Protocol:
 
     def take(self, position: int) -> Reconciler:
         """`take_resting` and `begin_try` for one message."""
+        self.commit()
         row = self.rows[position]
         was, row.state = row.state, State.UNKNOWN
         row.not_before = self.now + max(LEASE, self.quiet)
@@ -242,6 +278,7 @@ class Protocol:
 
     def hold_on(self, second: Reconciler) -> bool:
         """The last look before a second try leaves."""
+        self.commit()
         row = self.rows[second.position]
         is_mine = row.state is State.UNKNOWN and row.not_before == second.held and second.held > self.now
         if not is_mine and self.mutant is not Mutant.NO_HOLD_ON:
@@ -267,6 +304,7 @@ class Protocol:
 
     def settle_second(self, second: Reconciler) -> None:
         """`settle` with the token."""
+        self.commit()
         row = self.rows[second.position]
         assert second.verdict is not None
         is_mine = row.not_before == second.held or self.mutant is Mutant.NO_TOKEN
@@ -275,6 +313,7 @@ class Protocol:
 
     def receive(self, position: int, state: State) -> None:
         """A receipt, whenever and as often as the provider likes."""
+        self.commit()
         row = self.rows[position]
         self.gateway.reported.add(position)
         if rank(state) > rank(row.state):

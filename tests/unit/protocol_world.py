@@ -99,6 +99,17 @@ class World:
         workers: list[Action] = [lambda one=one: self.holders.remove(one) for one in self.holders]
         return workers + [lambda one=one: self.seconds.remove(one) for one in self.seconds]
 
+    def fail_overs(self) -> Sequence[Action]:
+        """The database moves, once, to a standby that lags by some transactions."""
+        if self.protocol.has_failed_over:
+            return []
+        return [lambda lost=lost: self._fail_over(lost) for lost in range(1, len(self.protocol.commits) + 1)]
+
+    def _fail_over(self, lost: int) -> None:
+        self.holders, self.seconds = [], []
+        self.protocol.fail_over(lost)
+        self.highest = (0, 0)
+
     def arrivals(self) -> Sequence[Action]:
         """Something on the wire reaches the gateway, or does not."""
         return [

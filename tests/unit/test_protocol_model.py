@@ -77,6 +77,12 @@ class Search(RuleBasedStateMachine):
         """kill -9."""
         self._one(self.world.crashes(), pick)
 
+    @precondition(lambda self: self.world.fail_overs())
+    @rule(pick=PICKS)
+    def fail_over(self, pick: int) -> None:
+        """To a standby that has not got every commit; then the quarantine."""
+        self._one(self.world.fail_overs(), pick)
+
     @precondition(lambda self: self.world.arrivals())
     @rule(pick=PICKS)
     def arrive(self, pick: int) -> None:
@@ -132,7 +138,7 @@ def walk(delivery_class: str, mutant: Mutant, chance: random.Random) -> None:
     """One life of a batch by chance: a kind of event first, then one of them."""
     world = World(delivery_class, mutant)
     kinds = [world.claims, world.turns, world.sends, world.takes, world.looks, world.second_settles]
-    kinds += [world.looks, world.looks, world.clock, world.arrivals, world.crashes]
+    kinds += [world.looks, world.looks, world.clock, world.arrivals, world.crashes, world.fail_overs]
     for _ in range(LENGTH):
         actions = chance.choice(kinds)()
         while not actions:
@@ -161,6 +167,7 @@ CAUGHT_BY = {
     Mutant.NO_HOLD_ON: "B",
     Mutant.ZOMBIES_WAKE: "B",
     Mutant.REFUSAL_IS_EVIDENCE: "B",
+    Mutant.NO_QUARANTINE: "C",
 }
 
 
