@@ -1,16 +1,17 @@
-"""Campaigns: a purpose with a legal basis, rounds, ladders; drafted by one, approved by another."""
+"""Campaigns: a purpose with a legal basis, rounds, ladders; drafted here, signed in `campaigns.approval`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
-from psycopg.errors import CheckViolation
 from psycopg.types.json import Jsonb
 
+from campaigns.approval import lock_campaign, reopen_draft
+from campaigns.wording_guard import ALLOWABLE
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from outreach.errors import InvalidInput
+from outreach.governance.audit import append_audit
 from outreach.labels.evaluate import check_text
 from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
@@ -43,7 +44,8 @@ class RoundDraft:
 @dataclass(frozen=True, slots=True)
 class CampaignDraft:
     """What staff enter. `done_segment`: who needs nothing more; `exempt_segment`: whom the rules spare;
-    `dispute_segment`: where everything stops. `variables` are values that its templates may use."""
+    `dispute_segment`: where everything stops. `variables` are values that its templates may use; `allowances`
+    the rules of the wording guard that it may break."""
 
     code: str
     name: str
@@ -61,6 +63,7 @@ class CampaignDraft:
     quota_messages: int | None = None
     quota_days: int | None = None
     variables: dict[str, Any] = field(default_factory=dict)
+    allowances: tuple[str, ...] = ()
 
 
 async def create_campaign(rt: Runtime, by: str, draft: CampaignDraft) -> int:
@@ -71,10 +74,30 @@ async def create_campaign(rt: Runtime, by: str, draft: CampaignDraft) -> int:
         row = await cursor.fetchone()
         if row is None:
             raise InvalidInput(f"活动编码 {draft.code} 已被使用，请换一个", field="code")
-        for ordinal, part in enumerate(draft.rounds, start=1):
-            await _add_round(conn, row["id"], ordinal, part, draft.org_id)
         campaign_id: int = row["id"]
+        await _add_rounds(conn, campaign_id, draft)
         return campaign_id
+
+
+async def edit_campaign(rt: Runtime, campaign_id: int, by: str, draft: CampaignDraft) -> None:
+    """Replace all parts of a campaign that has not begun; a signature over it is void. Its code stays.
+
+    Raises Conflict once it runs, InvalidInput with the field that is wrong.
+    """
+    await _check(rt, draft)
+    async with rt.db.begin() as conn:
+        campaign = await lock_campaign(conn, campaign_id)
+        await reopen_draft(conn, campaign, by)
+        await conn.execute(SQL["change_campaign"], {**_columns(draft, by), "campaign_id": campaign_id})
+        await conn.execute(SQL["drop_rounds"], {"campaign_id": campaign_id})
+        await _add_rounds(conn, campaign_id, draft)
+        detail = {"was": campaign["state"]}
+        await append_audit(conn, by, "campaign.edit", f"campaign:{campaign_id}", detail)
+
+
+async def _add_rounds(conn: Connection, campaign_id: int, draft: CampaignDraft) -> None:
+    for ordinal, part in enumerate(draft.rounds, start=1):
+        await _add_round(conn, campaign_id, ordinal, part, draft.org_id)
 
 
 def _columns(draft: CampaignDraft, by: str) -> dict[str, Any]:
@@ -95,6 +118,7 @@ def _columns(draft: CampaignDraft, by: str) -> dict[str, Any]:
         "quota_messages": draft.quota_messages,
         "quota_days": draft.quota_days,
         "variables": Jsonb(draft.variables),
+        "allowances": sorted(set(draft.allowances)),
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
         "created_by": by,
@@ -109,6 +133,10 @@ async def _check(rt: Runtime, draft: CampaignDraft) -> None:
             raise InvalidInput("活动名称、目的和法律依据都必须填写", field=name)
     if draft.holdout_permille and not KINDS[draft.kind].may_hold_out:
         raise InvalidInput("法定提醒不能设置对照组：每一户都必须收到", field="holdout_permille")
+    for rule in draft.allowances:
+        if rule not in ALLOWABLE:
+            known = "、".join(ALLOWABLE)
+            raise InvalidInput(f"用语规则 {rule} 不能放行，可以放行的：{known}", field="allowances")
     if not draft.rounds:
         raise InvalidInput("活动至少要有一个轮次", field="rounds")
     for number, part in enumerate(draft.rounds, start=1):
@@ -154,24 +182,3 @@ async def _add_round(conn: Connection, campaign_id: int, ordinal: int, part: Rou
                 f"第 {ordinal} 轮第 {step + 1} 级：没有编码为 {rung.template} 的 {rung.channel} 模板",
                 field=f"rounds.{ordinal}.steps.{step + 1}.template",
             )
-
-
-async def approve_campaign(rt: Runtime, campaign_id: int, by: str) -> None:
-    """Bind the template versions, hash what was read and set it running. Raises NotAllowed for the maker."""
-    async with rt.db.begin() as conn:
-        await conn.execute(SQL["bind_versions"], {"campaign_id": campaign_id})
-        text = await (await conn.execute(SQL["approval_text"], {"campaign_id": campaign_id})).fetchone()
-        if text is None:
-            raise NotFound("没有这个活动")
-        if text["state"] != "draft":
-            raise Conflict("活动不在草稿状态，不能审批")
-        if text["created_by"] == by:
-            raise NotAllowed("不能审批自己创建的活动，请由另一位审批人处理")
-        missing = await (await conn.execute(SQL["unbound_steps"], {"campaign_id": campaign_id})).fetchone()
-        if missing is not None:
-            raise Conflict(f"轮次「{missing['name']}」第 {missing['step'] + 1} 级的模板还没有内容")
-        digest = sha256(text["text"].encode()).digest()
-        try:
-            await conn.execute(SQL["approve"], {"campaign_id": campaign_id, "by": by, "hash": digest})
-        except CheckViolation as error:
-            raise NotAllowed("不能审批自己创建的活动，请由另一位审批人处理") from error

@@ -2,10 +2,11 @@
 -- Quiet hours are copied from the kind, so that SQL can ask the clock.
 insert into campaign (code, name, purpose, kind, legal_basis, org_id, segment, done_segment, exempt_segment,
                       dispute_segment, holdout_permille, holdout_seed, quota_messages, quota_days, variables,
-                      quiet_from, quiet_to, created_by)
+                      quiet_from, quiet_to, allowances, created_by, editors)
 values (%(code)s, %(name)s, %(purpose)s, %(kind)s, %(legal_basis)s, %(org_id)s, %(segment)s, %(done_segment)s,
         %(exempt_segment)s, %(dispute_segment)s, %(holdout_permille)s, %(holdout_seed)s, %(quota_messages)s,
-        %(quota_days)s, %(variables)s, %(quiet_from)s, %(quiet_to)s, %(created_by)s)
+        %(quota_days)s, %(variables)s, %(quiet_from)s, %(quiet_to)s, %(allowances)s, %(created_by)s,
+        array[%(created_by)s::text])
 on conflict (code) do nothing returning id
 
 -- name: add_round
@@ -25,32 +26,17 @@ order by t.org_id desc limit 1 returning template_id
 select o.id from org_unit o, org_unit own
 where own.id = %(org_id)s and own.path like o.path || '%%' order by o.level
 
--- name: bind_versions
--- From here on the content stands still.
-update round_step s set version_id = (
-    select id from template_version v where v.template_id = s.template_id order by version desc limit 1)
-from round r where r.id = s.round_id and r.campaign_id = %(campaign_id)s
+-- name: change_campaign
+-- Everything but its code. Whoever changes it is one of its makers.
+update campaign set name = %(name)s, purpose = %(purpose)s, kind = %(kind)s, legal_basis = %(legal_basis)s,
+       org_id = %(org_id)s, segment = %(segment)s, done_segment = %(done_segment)s,
+       exempt_segment = %(exempt_segment)s, dispute_segment = %(dispute_segment)s,
+       holdout_permille = %(holdout_permille)s, holdout_seed = %(holdout_seed)s,
+       quota_messages = %(quota_messages)s, quota_days = %(quota_days)s, variables = %(variables)s,
+       quiet_from = %(quiet_from)s, quiet_to = %(quiet_to)s, allowances = %(allowances)s,
+       editors = case when %(created_by)s = any (editors) then editors else editors || %(created_by)s::text end
+where id = %(campaign_id)s
 
--- name: approval_text
--- Everything that an approval covers, in one canonical text.
-select jsonb_build_object(
-    'campaign', to_jsonb(c) - array['id', 'state', 'approved_by', 'approved_hash', 'created_at'],
-    'rounds', (select jsonb_agg(jsonb_build_object(
-        'round', to_jsonb(r) - array['id', 'state', 'started_at', 'finished_at', 'audience', 'planned', 'period'],
-        'steps', (select jsonb_agg(jsonb_build_object('step', s.step, 'channel', s.channel, 'wait', s.wait,
-                                                      'version', s.version_id, 'content', encode(v.content_hash, 'hex'))
-                                   order by s.step)
-                  from round_step s left join template_version v on v.id = s.version_id where s.round_id = r.id))
-        order by r.ordinal) from round r where r.campaign_id = c.id))::text as text,
-    c.created_by, c.state
-from campaign c where c.id = %(campaign_id)s for update
-
--- name: approve
--- Two persons: the check constraint refuses the maker.
-update campaign set state = 'running', approved_by = %(by)s, approved_hash = %(hash)s
-where id = %(campaign_id)s and state = 'draft' returning id
-
--- name: unbound_steps
--- A template without a version cannot be sent.
-select r.name, s.step from round_step s join round r on r.id = s.round_id
-where r.campaign_id = %(campaign_id)s and s.version_id is null
+-- name: drop_rounds
+-- None of them has begun; their ladders go with them.
+delete from round where campaign_id = %(campaign_id)s

@@ -11,7 +11,7 @@ select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
 from round r join campaign c on c.id = r.campaign_id
 where r.finished_at is null
   and (r.state in ('running', 'paused', 'cancelled')
-       or r.state = 'scheduled' and c.state = 'running' and r.ends_at <= business_now())
+       or r.state = 'scheduled' and c.state in ('approved', 'running') and r.ends_at <= business_now())
 order by r.id
 
 -- name: fallen_signal
@@ -30,5 +30,5 @@ where id = %(round_id)s and finished_at is null
 -- name: finish_campaigns
 -- A campaign closes only when its last round has.
 update campaign c set state = 'finished'
-where c.state = 'running' and not exists (
+where c.state in ('approved', 'running') and not exists (
     select from round r where r.campaign_id = c.id and r.finished_at is null)

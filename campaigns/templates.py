@@ -13,6 +13,8 @@ from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.ledger.content import compile_content
 from outreach.ledger.letters import BUILT_IN
+from outreach.ledger.notices import NOTICES, check_notice
+from outreach.ledger.rich import PARTS, check_rich
 from outreach.rendering.expressions import check_variables
 from outreach.runtime import Runtime
 
@@ -20,9 +22,11 @@ SQL = load_queries(__file__)
 
 SHAPES = {
     "sms": ({"text"}, set[str]()),
-    "rcs": ({"text", "title", "body"}, {"image_url", "actions", "chips"}),
+    "rcs": ({"text", "title", "body"}, PARTS),
     "wechat": ({"fields"}, {"url"}),
     "email": ({"subject", "html", "text"}, set[str]()),
+    "wecom": ({"text"}, {"title", "url"}),
+    "dingtalk": ({"text"}, {"title", "url"}),
 }
 """Per channel: the parts that a content must have, and those that it may have."""
 
@@ -98,6 +102,10 @@ def _check_shape(channel: str, content: Mapping[str, Any]) -> None:
         raise InvalidInput(f"模板缺少「{part}」部分", field=part)
     for part in sorted(set(content) - required - optional):
         raise InvalidInput(f"{channel} 模板没有「{part}」部分", field=part)
+    if channel in NOTICES:
+        check_notice(channel, content)
+    if channel == "rcs":
+        check_rich(content)
 
 
 async def file_template(conn: Connection, version_id: int, gateway_id: int, provider_code: str) -> None:

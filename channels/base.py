@@ -57,8 +57,9 @@ class InboundKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button under a card. `kind` is `reply`, `url`, `dial` or `calendar`; `value` is the URL, the
-    number, or `start/end` as RFC 3339 for a calendar entry; `postback` comes back when it is pressed."""
+    """A button under a card. `kind` is `reply`, `url`, `dial`, `calendar` or `map`; `value` is the URL, the
+    number, `start/end` as RFC 3339 for a calendar entry, `latitude,longitude,name` or words to search for on
+    a map; `postback` comes back when it is pressed."""
 
     kind: str
     label: str
@@ -68,13 +69,21 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A rich message in no provider's dialect."""
+    """A rich message in no provider's dialect; what it may hold stands in `channels.cards`.
+
+    `layout` is `vertical`, or `left` or `right`, the side of the picture on a card that lies. With `more` it
+    is the first card of a carousel: `width` and `chips` are those of the whole. `height` is the picture's.
+    """
 
     title: str
     body: str
     image_url: str = ""
     actions: tuple[Action, ...] = ()
     chips: tuple[Action, ...] = ()
+    layout: str = "vertical"
+    height: str = "medium"
+    width: str = "medium"
+    more: tuple["Card", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +243,7 @@ class Facts:
     `batch_size`: messages one request may carry. `rate_unit`: `message` or `request`, the unit in which
     the provider limits. `idempotent_for`: how long it de-duplicates our key. `queryable`: it can be asked
     by our key or by address and day. `echoes_key`: receipts carry our key. `features`: of `card`, `html`,
-    `read_receipt`, `uplink`, `sms_fallback`, `filed_template`.
+    `read_receipt`, `uplink`, `sms_fallback`, `filed_template`, `web_login`.
     """
 
     channel: Channel
@@ -316,6 +325,16 @@ class Adapter(ABC):
     def parse(self, request: WebhookRequest) -> Parsed:
         """Read a verified push. Raises WebhookRejected if it cannot be read."""
         raise NotImplementedError(f"{self.name} takes no pushes")
+
+    def login_page(self, back: str, state: str) -> str:
+        """The provider's page that proves who somebody is there and sends her to `back` with `code` and
+        `state`. Only with the feature `web_login`."""
+        raise NotImplementedError(f"{self.name} proves nobody's address")
+
+    async def read_login(self, code: str) -> str:
+        """Whose address a code from that page proves; it serves once. Raises GatewayError. Only with the
+        feature `web_login`."""
+        raise NotImplementedError(f"{self.name} proves nobody's address")
 
     def listen(self, push: Push) -> None:
         """From now on keep the connections open and hand in what comes down on them, as pushes that `verify`

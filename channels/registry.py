@@ -6,9 +6,10 @@ from channels.cmpp import Cmpp
 from channels.dingtalk import Dingtalk
 from channels.email_smtp import EmailSmtp
 from channels.fiveg_bot import FivegBot
+from channels.fiveg_maap import FivegMaap
 from channels.smpp import Smpp
 from channels.tencent.sms import TencentSms
-from channels.wechat_official import WechatOfficial
+from channels.wechat_official import WechatOfficial, WechatSubscription
 from channels.wecom import Wecom
 
 ADAPTERS: dict[str, type[Adapter]] = {
@@ -17,8 +18,10 @@ ADAPTERS: dict[str, type[Adapter]] = {
     Cmpp.name: Cmpp,
     Dingtalk.name: Dingtalk,
     FivegBot.name: FivegBot,
+    FivegMaap.name: FivegMaap,
     Smpp.name: Smpp,
     TencentSms.name: TencentSms,
     WechatOfficial.name: WechatOfficial,
+    WechatSubscription.name: WechatSubscription,
     Wecom.name: Wecom,
 }

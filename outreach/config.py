@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     keep_messages_months: int = Field(default=0, ge=0)
     keep_links_days: int = Field(default=30, ge=0)
     keep_traces_days: int = Field(default=180, ge=180)
+    confirm_above: int = Field(default=10_000, ge=0)
     log_level: str = "INFO"
     log_json: bool = True
 

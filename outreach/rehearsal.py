@@ -22,6 +22,7 @@ from channels.gateways.dingtalk import DingtalkSimulator
 from channels.gateways.email_smtp.simulator import EmailSmtpSimulator
 from channels.gateways.fiveg_bot.accounts import Account as BotAccount
 from channels.gateways.fiveg_bot.server import FivegBotGateway
+from channels.gateways.fiveg_maap import FivegMaapSimulator
 from channels.gateways.smpp import SmppSimulator
 from channels.gateways.tencent_sms import TencentSmsSimulator
 from channels.gateways.wechat_official.simulator import Account as WechatAccount
@@ -212,12 +213,13 @@ def build_simulators(plan: Rehearsal) -> dict[str, Simulator]:
     }
 
 
-ALONE = {
+ALONE: dict[str, Callable[[], Simulator]] = {
     CmppSimulator.name: CmppSimulator,
     SmppSimulator.name: SmppSimulator,
     TencentSmsSimulator.name: TencentSmsSimulator,
     WecomSimulator.name: WecomSimulator,
     DingtalkSimulator.name: DingtalkSimulator,
+    FivegMaapSimulator.name: FivegMaapSimulator,
 }
 """Simulators that need no plan: what they report goes down the connection of whoever has logged in, or to
 where their control interface has been told to."""
@@ -227,11 +229,9 @@ async def run_alone(name: str, port: int, stop: asyncio.Event, tell: Callable[[s
     """Run one simulator at a port until `stop`; `tell` gets the addresses. Raises InvalidInput."""
     if name not in ALONE:
         raise InvalidInput(f"单独启动的仿真网关只有：{'、'.join(ALONE)}", field="only")
-    simulator: CmppSimulator | SmppSimulator | TencentSmsSimulator | WecomSimulator | DingtalkSimulator = (
-        ALONE[name]()
-    )
+    simulator: Simulator = ALONE[name]()
     address = await simulator.start(HOST, port)
-    tell(f"{name} {address}，控制 {simulator.control_url}")
+    tell(f"{name} {address}，控制 {getattr(simulator, 'control_url', address)}")
     await stop.wait()
     await simulator.stop()
 

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from campaigns.rounds import Ticker, tick
 from outreach.config import Settings
 from outreach.labels.cache import SetCache
+from outreach.ledger.capability import forget_incapable
 from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
@@ -51,6 +52,7 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         coalesce=True,
     )
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
+    scheduler.add_job(forget_incapable, "cron", [rt], hour=3, minute=50, max_instances=1, coalesce=True)
     scheduler.add_job(retain_daily, "cron", [rt], hour=4, minute=10, max_instances=1, coalesce=True)
     scheduler.start()
     await stop.wait()

@@ -9,9 +9,11 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, approve_campaign, create_campaign
+from campaigns.approval import approve_campaign, submit_campaign
+from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, create_campaign
 from campaigns.rounds import Ticker
 from campaigns.templates import save_template
+from campaigns.wording_guard import ALLOWABLE
 from channels.base import WebhookRequest
 from channels.gateways.base import Simulator
 from channels.gateways.http_server import HttpServer
@@ -22,8 +24,11 @@ from outreach.labels.catalogue import load_builtin
 from outreach.labels.keys import kind_key, label_key, org_key, reach_key
 from outreach.labels.sets import change_sets
 from outreach.ledger.gateways import Fleet
+from outreach.ledger.kinds import KINDS, Lane
 from outreach.ledger.receipts import ReceiptDesk, accept_push
+from outreach.registry.people import ADDRESS_TITLES
 from outreach.rehearsal import NAMES, add_gateways, build_simulators, free_ports, plan_rehearsal
+from outreach.rendering.guard import OPT_OUT
 from outreach.runtime import Runtime
 
 PROVINCE, CITY, COUNTY, BRANCH, GRID = 1, 2, 3, 4, 5
@@ -40,6 +45,8 @@ class Household:
     openid: str | None = None
     email: str | None = None
     rcs: bool | None = False
+    wecom: str | None = None
+    dingtalk: str | None = None
 
 
 def mobile(number: int) -> str:
@@ -115,6 +122,8 @@ async def settle_town(rt: Runtime, people: Sequence[Household]) -> None:
             ),
             reach_key("wechat"): BitMap([o.taxpayer for o in people if persons[o.person].openid]),
             reach_key("email"): BitMap([o.taxpayer for o in people if persons[o.person].email]),
+            reach_key("wecom"): BitMap([o.taxpayer for o in people if persons[o.person].wecom]),
+            reach_key("dingtalk"): BitMap([o.taxpayer for o in people if persons[o.person].dingtalk]),
         }
         everyone = {org_key(GRID): ids, kind_key("enterprise"): ids, label_key("iit.must_file"): ids}
         changes = {key: (members, BitMap()) for key, members in (everyone | reach).items()}
@@ -124,10 +133,11 @@ async def settle_town(rt: Runtime, people: Sequence[Household]) -> None:
 async def _addresses(conn: Any, vault: Any, persons: dict[int, Household]) -> None:
     rows = []
     for number, one in persons.items():
-        for kind, value in (("mobile", one.mobile), ("openid", one.openid), ("email", one.email)):
+        values = (one.mobile, one.openid, one.email, one.wecom, one.dingtalk)
+        for place, (kind, value) in enumerate(zip(ADDRESS_TITLES, values, strict=True)):
             if value is None:
                 continue
-            address = number * 4 + ("mobile", "openid", "email").index(kind)
+            address = number * 8 + place
             bidx = vault.blind_index(f"address.{kind}", value)
             encrypted = vault.encrypt("address", "value_enc", address, value)
             rcs = one.rcs if kind == "mobile" else None
@@ -170,15 +180,26 @@ CONTENT: dict[str, dict[str, Any]] = {
         "html": "<p>{{ taxpayers|list(3) }}：{{ tax_year }}年度汇算尚未办理。</p>",
         "text": "{{ taxpayers|list(3) }}：{{ tax_year }}年度汇算尚未办理。",
     },
+    "wecom": {
+        "title": "汇算办理提醒",
+        "text": "{{ taxpayers|list(3) }}：{{ tax_year }}年度汇算尚未办理。",
+        "url": "https://etax.chinatax.gov.cn/",
+    },
+    "dingtalk": {"text": "{{ taxpayers|list(3) }}：{{ tax_year }}年度汇算尚未办理。"},
 }
 
 
 async def write_templates(rt: Runtime) -> None:
-    """One template of code `remind` per channel, owned by the province."""
+    """One template of code `remind` per channel, owned by the province, and `publicity`: an SMS that
+    tells how to refuse."""
     for channel, content in CONTENT.items():
         await save_template(
             rt, "editor", code="remind", name="提醒", channel=channel, content=content, org_id=PROVINCE
         )
+    hinted = {"text": f"{CONTENT['sms']['text']}{OPT_OUT}"}
+    await save_template(
+        rt, "editor", code="publicity", name="宣传", channel="sms", content=hinted, org_id=PROVINCE
+    )
 
 
 async def launch(
@@ -194,7 +215,11 @@ async def launch(
     **extra: Any,
 ) -> int:
     """Draft and approve a campaign whose rounds start ten days apart; returns its id."""
-    steps = tuple(StepDraft(channel, "remind", wait) for channel in channels)
+    publicity = KINDS[kind].lane is Lane.BULK
+    steps = tuple(
+        StepDraft(channel, "publicity" if publicity and channel == "sms" else "remind", wait)
+        for channel in channels
+    )
     waves = tuple(
         RoundDraft(
             f"第{n + 1}轮", starts_at + timedelta(days=10 * n), starts_at + timedelta(days=10 * n + 9), steps
@@ -212,9 +237,11 @@ async def launch(
         waves,
         done_segment="iit.filed",
         variables={"tax_year": "2025"},
+        allowances=tuple(ALLOWABLE),
         **extra,
     )
     campaign_id = await create_campaign(rt, "maker", draft)
+    await submit_campaign(rt, campaign_id, "maker")
     await approve_campaign(rt, campaign_id, "checker")
     return campaign_id
 

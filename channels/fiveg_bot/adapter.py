@@ -21,15 +21,17 @@ from channels.base import (
     refused,
     unknown,
 )
-from channels.errors import Fault, GatewayError
-from channels.fiveg_bot.cards import (
+from channels.cards import (
     CARD_TYPE,
     CHIPS_TYPE,
     ContentError,
+    cards_of,
+    check_card,
     check_length,
     compose_card,
     compose_chips,
 )
+from channels.errors import Fault, GatewayError
 from channels.fiveg_bot.client import BotClient, TooLate
 from channels.fiveg_bot.codes import classify, error_code, read_json
 from channels.fiveg_bot.config import FivegBotConfig
@@ -196,10 +198,12 @@ class FivegBot(Adapter):
             if not text.strip():
                 raise ContentError("text_empty")
             return [_content("text/plain", text)]
-        media = None
-        if card.image_url:
-            media = (await self._library.describe(card.image_url, deadline)).in_card()
-        contents = [_content(CARD_TYPE, compose_card(card, message.key, media))]
+        pictures = {}
+        if urls := {each.image_url for _, each in cards_of(card) if each.image_url}:
+            # The platform is not asked about pictures of a card that cannot leave.
+            check_card(card)
+            pictures = {url: (await self._library.describe(url, deadline)).in_card() for url in urls}
+        contents = [_content(CARD_TYPE, compose_card(card, message.key, pictures))]
         if card.chips:
             contents.append(_content(CHIPS_TYPE, compose_chips(card, message.key)))
         return contents

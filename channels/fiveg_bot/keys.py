@@ -4,14 +4,11 @@ A messageId has the shape of a UUID and holds the key's ASCII bytes, padded with
 finds its message even if it overtakes our own commit, and nothing needs to be remembered.
 """
 
-import base64
-import binascii
 import re
 from hashlib import blake2b
 
 _KEY = re.compile(r"[0-9a-z]{1,16}")
 _MESSAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_POSTBACK = re.compile(r"([0-9a-z]{1,16})\.([A-Za-z0-9_-]*)")
 
 
 def _uuid_shape(digits: str) -> str:
@@ -33,23 +30,6 @@ def unpack_key(message_id: str) -> str:
     raw = bytes.fromhex(lowered.replace("-", "")).rstrip(b"\0")
     key = raw.decode("latin-1")
     return key if _KEY.fullmatch(key) else ""
-
-
-def pack_postback(key: str, postback: str) -> str:
-    """What a button sends back when it is pressed: the key, and the template's own token in base64url."""
-    return f"{key}.{base64.urlsafe_b64encode(postback.encode()).decode().rstrip('=')}"
-
-
-def unpack_postback(data: str) -> tuple[str, str]:
-    """Key and token of a pressed button; an empty key if the button is none of ours."""
-    match = _POSTBACK.fullmatch(data)
-    if match is None:
-        return "", data
-    key, token = match.groups()
-    try:
-        return key, base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return "", data
 
 
 def conversation_id(chatbot_id: str, address: str) -> str:

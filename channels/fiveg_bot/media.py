@@ -5,14 +5,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from channels.cards import ContentError
 from channels.errors import Fault, GatewayError
-from channels.fiveg_bot.cards import ContentError, check_url
 from channels.fiveg_bot.client import BotClient
 from channels.fiveg_bot.codes import FAULT_OF, error_code, read_json
 from channels.http import MaybeSent, NotSent, Response
 
 IMAGE_BYTES = 2 * 1024 * 1024
-_HEIGHT = "MEDIUM_HEIGHT"
 _REMEMBERED = 256
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
@@ -26,13 +25,8 @@ class Media:
     size: int
 
     def in_card(self) -> dict[str, Any]:
-        """The `media` object of a card."""
-        return {
-            "mediaUrl": self.url,
-            "mediaContentType": self.content_type,
-            "mediaFileSize": self.size,
-            "height": _HEIGHT,
-        }
+        """The `media` object of a card, but for its height."""
+        return {"mediaUrl": self.url, "mediaContentType": self.content_type, "mediaFileSize": self.size}
 
 
 def image_type(data: bytes) -> str:
@@ -53,7 +47,6 @@ class MediaLibrary:
         known = self._known.get(url)
         if known is not None:
             return known
-        check_url(url)
         async with self._one_at_a_time:
             if url not in self._known:
                 asked = {"url": url}

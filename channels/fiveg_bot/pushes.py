@@ -23,9 +23,10 @@ from channels.base import (
     WebhookReply,
     WebhookRequest,
 )
+from channels.cards import unpack_postback
 from channels.errors import WebhookRejected
 from channels.fiveg_bot.codes import CHINA
-from channels.fiveg_bot.keys import unpack_key, unpack_postback
+from channels.fiveg_bot.keys import unpack_key
 
 REPLAY_SECONDS = 300.0
 NONCES = 100_000
@@ -213,7 +214,7 @@ def _said(item: Mapping[str, Any]) -> tuple[InboundKind, str, str] | None:
     if kind == "text/plain" and isinstance(content, str):
         return InboundKind.TEXT, content, ""
     if kind == RESPONSE_TYPE:
-        return _pressed(content)
+        return read_press(content)
     if kind == FILE_TYPE:
         return _file(content)
     return None
@@ -240,7 +241,8 @@ def _object(value: Any, name: str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _pressed(content: Any) -> tuple[InboundKind, str, str] | None:
+def read_press(content: Any) -> tuple[InboundKind, str, str] | None:
+    """What a botsuggestion.response says: kind, postback or label, key; None if it says nothing."""
     response = _object(_nested(content), "response")
     button = _object(response, "reply") or _object(response, "action")
     label = _text(button, "displayText")

@@ -8,6 +8,7 @@ Control interface of every simulator (never part of the provider's protocol):
 """
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
@@ -114,6 +115,15 @@ class Books:
             if entry.state != "accepted":
                 counts[entry.state] += 1
         return counts
+
+
+_NUMBER = re.compile(r"编号：([0-9a-z]{1,16})(?![0-9A-Za-z])")
+
+
+def shown_number(text: str) -> str:
+    """The sender's reference where a provider has no field for one, so that it stands in the text: the last
+    that follows `编号：`, or an empty string."""
+    return next(reversed(_NUMBER.findall(text)), "")
 
 
 class Simulator(ABC):

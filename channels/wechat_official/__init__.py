@@ -4,5 +4,6 @@ Protocol: docs/adapters/wechat_official.md.
 """
 
 from channels.wechat_official.adapter import WechatOfficial, WechatOfficialConfig
+from channels.wechat_official.subscription import WechatSubscription
 
-__all__ = ["WechatOfficial", "WechatOfficialConfig"]
+__all__ = ["WechatOfficial", "WechatOfficialConfig", "WechatSubscription"]

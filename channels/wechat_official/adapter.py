@@ -1,9 +1,11 @@
 """The adapter of the WeChat official account."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
+from urllib.parse import urlencode
 
 import orjson
 from pydantic import Field, SecretStr, field_validator
@@ -29,9 +31,10 @@ from channels.wechat_official.answers import explain, fault_of, result_of
 from channels.wechat_official.client import Client, TooLate, Unreadable, no_answer
 from channels.wechat_official.fields import FieldInvalid, fit
 
-_SEND = "/cgi-bin/message/template/send"
 _CHECK = "/cgi-bin/template/get_all_private_template"
+_LOGIN = "/connect/oauth2/authorize"
 _MAX_ECHO = 1024
+_OPENID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 
 
 class WechatOfficialConfig(Config):
@@ -45,6 +48,12 @@ class WechatOfficialConfig(Config):
     callback_token: SecretStr = Field(title="服务器配置：令牌（Token）")
     encoding_aes_key: SecretStr = Field(
         title="服务器配置：消息加解密密钥（EncodingAESKey）", description="43 个字符；加密方式请选“安全模式”"
+    )
+    login_base: str = Field(
+        "https://open.weixin.qq.com",
+        title="网页授权地址",
+        description="公众平台须把本系统的域名登记为网页授权域名",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
     )
     timeout: float = Field(10.0, title="超时（秒）", gt=0, le=30)
     concurrency: int = Field(64, title="同时请求数", ge=1, le=512)
@@ -67,10 +76,12 @@ class WechatOfficial(Adapter):
         channel=Channel.WECHAT,
         batch_size=1,
         idempotent_for=timedelta(minutes=10),
-        features=frozenset({"uplink", "filed_template"}),
+        features=frozenset({"uplink", "filed_template", "web_login"}),
     )
     config_type: ClassVar[type[Config]] = WechatOfficialConfig
     shares_tokens: ClassVar[bool] = True
+    path: ClassVar[str] = "/cgi-bin/message/template/send"
+    """Where its messages go."""
 
     def __init__(self, config: WechatOfficialConfig, tokens: TokenStore | None = None) -> None:
         self._config = config
@@ -120,7 +131,7 @@ class WechatOfficial(Adapter):
 
     async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         try:
-            answer = await self._client.call("POST", _SEND, compose(message), deadline=deadline)
+            answer = await self._client.call("POST", self.path, self.compose(message), deadline=deadline)
         except FieldInvalid as error:
             return refused(message.key, Fault.REJECTED, f"47003:{error.field}"[:64])
         except GatewayError as error:
@@ -134,6 +145,34 @@ class WechatOfficial(Adapter):
         except Unreadable as error:
             return unknown(message.key, error.code)
         return result_of(message.key, answer, datetime.now(UTC))
+
+    def compose(self, message: Outbound) -> bytes:
+        """The request's body. Raises FieldInvalid."""
+        return compose(message)
+
+    def login_page(self, back: str, state: str) -> str:
+        """The platform's page that tells who follows, without asking her (snsapi_base)."""
+        # The platform refuses any other order of these.
+        query = urlencode(
+            {
+                "appid": self._config.app_id,
+                "redirect_uri": back,
+                "response_type": "code",
+                "scope": "snsapi_base",
+                "state": state,
+            }
+        )
+        return f"{self._config.login_base.rstrip('/')}{_LOGIN}?{query}#wechat_redirect"
+
+    async def read_login(self, code: str) -> str:
+        """The openid of who came back with a code. Raises GatewayError."""
+        answer = await self._client.exchange(code)
+        if answer.errcode:
+            raise GatewayError(fault_of(answer.errcode), explain(answer), str(answer.errcode))
+        openid = answer.fields.get("openid")
+        if not isinstance(openid, str) or not _OPENID.fullmatch(openid):
+            raise GatewayError(Fault.UNREACHABLE, "公众平台的应答中没有 openid")
+        return openid
 
     def verify(self, request: WebhookRequest) -> None:
         """Check the platform's signature; of a push, that over its encrypted content. Raises

@@ -31,6 +31,8 @@ FAULTS = {
     45011: Fault.THROTTLED,
     45009: Fault.THROTTLED,
     45028: Fault.THROTTLED,
+    40029: Fault.REJECTED,
+    40163: Fault.REJECTED,
     40003: Fault.INVALID_ADDRESS,
     50002: Fault.INVALID_ADDRESS,
     50005: Fault.INVALID_ADDRESS,
@@ -50,7 +52,9 @@ acceptance, and because the platform de-duplicates our key a second try does no 
 _CHINESE = {
     40001: "AppSecret 错误，或 access_token 已失效",
     40013: "AppID 不正确",
+    40029: "网页授权码无效或已过期",
     40125: "AppSecret 不正确",
+    40163: "网页授权码已经用过",
     40164: "本机出口 IP 不在公众平台的 IP 白名单中",
     61004: "本机出口 IP 不在公众平台的 IP 白名单中",
     48001: "该公众号没有模板消息接口权限",

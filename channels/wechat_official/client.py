@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -77,6 +77,18 @@ class Client:
                 return await token
         except TimeoutError as error:
             raise TooLate from error
+
+    async def exchange(self, code: str) -> Answer:
+        """What the platform says of a code from its login page, which needs no access token: protocol sheet
+        section 5. Raises GatewayError if there is no usable answer."""
+        grant = {"appid": self._grant["appid"], "secret": self._grant["secret"], "code": code}
+        query = urlencode({**grant, "grant_type": "authorization_code"})
+        try:
+            return read_answer(
+                await self._http.request("GET", f"{self._base}/sns/oauth2/access_token?{query}")
+            )
+        except (NotSent, MaybeSent, Unreadable) as error:
+            raise no_answer(error) from error
 
     async def token(self) -> str:
         """A valid access token. Raises GatewayError."""

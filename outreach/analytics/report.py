@@ -15,6 +15,7 @@ from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_text, scope_set
+from outreach.ledger.archived import archived_rounds
 from outreach.ledger.reached import reached_households
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
@@ -38,9 +39,25 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FellBack:
+    """5G messages of a round that became SMS: by the operator, who sends the text itself, or by the ladder,
+    which sends an SMS of its own; and the SMS parts that are billed for both."""
+
+    by_operator: int = 0
+    by_ladder: int = 0
+    parts: int = 0
+
+    @property
+    def total(self) -> int:
+        """Messages that became SMS."""
+        return self.by_operator + self.by_ladder
+
+
+@dataclass(frozen=True, slots=True)
 class RoundReport:
     """A round in households, its rungs in messages. `reached`: distinct households with a delivery;
-    `acted`: planned households that have acted since; `held_out_acted` for comparison."""
+    `acted`: planned households that have acted since; `held_out_acted` for comparison. `fell_back` is None
+    if its rows have left for the archive, where nobody counts them."""
 
     id: int
     ordinal: int
@@ -55,6 +72,7 @@ class RoundReport:
     reached: int
     acted: int
     held_out_acted: int
+    fell_back: FellBack | None = FellBack()
 
     @property
     def outcomes(self) -> dict[State, int]:
@@ -114,6 +132,11 @@ class CampaignReport:
     acted: int
     opted_out: int
 
+    @property
+    def has_fallen_back(self) -> bool:
+        """Whether 5G messages became SMS, or may have in a round whose rows have left."""
+        return any(part.fell_back != FellBack() for part in self.rounds)
+
 
 async def campaign_report(
     rt: Runtime, cache: SetCache, campaign_id: int, scope_org_id: int
@@ -129,8 +152,9 @@ async def campaign_report(
         sets = await _sets(conn, keys, scope)
         states = await (await conn.execute(SQL["states_of"], keys)).fetchall()
         reached = await _reached(conn, keys, scope)
+        fallen = await _fallen_back(conn, keys, states)
         rounds = tuple(
-            _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done)
+            _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done, fallen)
             for row in await (await conn.execute(SQL["rounds_of"], keys)).fetchall()
         )
         orgs = _orgs(await (await conn.execute(SQL["states_by_org"], keys)).fetchall())
@@ -175,8 +199,26 @@ async def _reached(conn: Connection, keys: dict[str, Any], scope: AbstractBitMap
     return {round_id: BitMap(households & scope) for round_id, households in reached.items()}
 
 
+async def _fallen_back(
+    conn: Connection, keys: dict[str, Any], states: list[dict[str, Any]]
+) -> dict[int, FellBack | None]:
+    with_cards = {row["round_id"] for row in states if row["channel"] == "rcs"}
+    if not with_cards:
+        return {}
+    rows = await (await conn.execute(SQL["fallen_back"], keys)).fetchall()
+    fallen: dict[int, FellBack | None] = {
+        row["round_id"]: FellBack(row["by_operator"], row["by_ladder"], row["parts"]) for row in rows
+    }
+    return fallen | dict.fromkeys(with_cards & await archived_rounds(conn, keys["campaign_id"]))
+
+
 def _round(
-    row: dict[str, Any], sets: Sets, states: list[dict[str, Any]], reached: BitMap, done: AbstractBitMap
+    row: dict[str, Any],
+    sets: Sets,
+    states: list[dict[str, Any]],
+    reached: BitMap,
+    done: AbstractBitMap,
+    fallen: dict[int, FellBack | None],
 ) -> RoundReport:
     planned = sets.get(("planned", ""), BitMap())
     return RoundReport(
@@ -193,6 +235,7 @@ def _round(
         len(reached),
         len(planned & done),
         len(sets.get(("exclusion", "held_out"), BitMap()) & done),
+        fallen.get(row["id"], FellBack()),
     )
 
 

@@ -79,9 +79,8 @@ def _stops(facts: Facts) -> Iterator[Stall]:
     state, campaign = facts.round["state"], facts.round["campaign_state"]
     if state in ("finished", "cancelled"):
         yield from _ended(facts)
-    elif campaign in ("draft", "approved"):
-        text = "活动还没有审批，审批通过后轮次按时自动开始。"
-        yield Stall(Cause.NOT_APPROVED, facts.held, text, "请审批岗在活动页面审批。")
+    elif campaign in ("draft", "in_review"):
+        yield _unsigned(facts)
     elif state == "scheduled":
         yield from _before_start(facts)
     elif facts.now >= facts.round["ends_at"]:
@@ -89,6 +88,15 @@ def _stops(facts: Facts) -> Iterator[Stall]:
         yield Stall(Cause.WINDOW_CLOSED, facts.held, text, "需要再提醒的，请新建一个轮次。")
     else:
         yield from _standing(facts)
+
+
+def _unsigned(facts: Facts) -> Stall:
+    if facts.round["campaign_state"] == "draft":
+        text = "活动还没有审批，审批通过后轮次按时自动开始。"
+        return Stall(Cause.NOT_APPROVED, facts.held, text, "请经办人在活动页面核对后提交审批。")
+    why = facts.round["void_reason"]
+    text = why or "活动已提交，还没有审批，审批通过后轮次按时自动开始。"
+    return Stall(Cause.NOT_APPROVED, facts.held, text, "请审批岗在活动页面审批或退回。")
 
 
 def _ended(facts: Facts) -> Iterator[Stall]:

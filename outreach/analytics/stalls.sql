@@ -1,8 +1,11 @@
 -- name: round_facts
 -- The round as it stands, and whether somebody would carry it. `uncut`: households of which no message has been
--- cut yet (messages go to persons, so it is at least the number of messages to come).
+-- cut yet (messages go to persons, so it is at least the number of messages to come). `void_reason`: why a signature
+-- that there was no longer holds.
 select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.state as campaign_state, c.quiet_from,
        c.quiet_to, business_now() as now,
+       (select v.note from campaign_review v where v.campaign_id = c.id and v.what = 'campaign'
+        and v.decision is null and v.asked_by = 'system:scheduler') as void_reason,
        greatest(coalesce(r.planned, 0) - (
            select coalesce(sum(households), 0) from message_count where round_id = r.id), 0)::int as uncut,
        (select count(*)::int from worker where kind = 'worker' and seen_at > now() - %(alive)s) as workers,

@@ -9,8 +9,10 @@ from outreach.ledger.states import NAMES, State
 
 
 def reach_table(report: CampaignReport) -> list[Table]:
-    """Households of each round with their sum, and messages of each rung with theirs."""
-    return [_households(report), _messages(report)]
+    """Households of each round with their sum, messages of each rung with theirs, and what 5G messages that
+    became SMS cost, if there are any."""
+    fallen = [_fallen_back(report)] if report.has_fallen_back else []
+    return [_households(report), _messages(report), *fallen]
 
 
 def _households(report: CampaignReport) -> Table:
@@ -41,4 +43,18 @@ def _messages(report: CampaignReport) -> Table:
         for step in part.steps:
             counts = [step.messages.get(state, 0) for state in states]
             table.add_row(part.name, CHANNEL_NAMES[step.channel], *(f"{n:,}" for n in [step.total, *counts]))
+    return table
+
+
+def _fallen_back(report: CampaignReport) -> Table:
+    table = Table(title="5G 消息转短信", title_justify="left")
+    for number, header in enumerate(["轮次", "转短信", "运营商转发", "本系统补发", "短信计费条数"]):
+        table.add_column(header, justify="right" if number else "left")
+    for part in report.rounds:
+        fell = part.fell_back
+        if fell is None:
+            table.add_row(part.name, *["已归档"] * 4)
+        elif fell.total:
+            figures = (fell.total, fell.by_operator, fell.by_ladder, fell.parts)
+            table.add_row(part.name, *(f"{number:,}" for number in figures))
     return table

@@ -24,7 +24,8 @@ join org_unit o on o.id = m.org_id and o.path like %(path)s || '%%'
 join gateway g on g.id = b.gateway_id
 join round_step s on s.round_id = m.round_id and s.step = m.step
 left join address a on a.person_id = m.person_id
-     and a.kind = case s.channel when 'wechat' then 'openid' when 'email' then 'email' else 'mobile' end
+     and a.kind = case s.channel when 'wechat' then 'openid' when 'email' then 'email' when 'wecom' then 'wecom_userid'
+                             when 'dingtalk' then 'dingtalk_userid' else 'mobile' end
 order by b.id, m.id limit %(limit)s
 
 -- name: unknown_counts

@@ -7,7 +7,14 @@ from channels.base import DeliveryClass
 from outreach.clock import in_beijing
 from outreach.ledger.kinds import Lane
 
-CHANNELS = {"sms": "短信", "rcs": "5G 消息", "wechat": "微信", "email": "邮件"}
+CHANNELS = {
+    "sms": "短信",
+    "rcs": "5G 消息",
+    "wechat": "微信",
+    "email": "邮件",
+    "wecom": "企业微信",
+    "dingtalk": "钉钉",
+}
 _CERTAIN = (Lane.URGENT.number, Lane.STATUTORY.number)
 
 

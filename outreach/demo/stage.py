@@ -4,7 +4,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.campaigns import approve_campaign, create_campaign
+from campaigns.approval import approve_campaign, submit_campaign
+from campaigns.campaigns import create_campaign
 from outreach.demo.city import City
 from outreach.demo.season import draft_season
 from outreach.governance.accounts import create_account
@@ -55,5 +56,6 @@ async def open_stage(rt: Runtime, city: City, plan: Path) -> Stage:
     write_plan(await plan_rehearsal(rt, ports, ids, faults=_FAULTS, capable=_CAPABLE), plan)
     draft = draft_season(city.root, load_season().samples)
     campaign_id = await create_campaign(rt, "planner", draft)
+    await submit_campaign(rt, campaign_id, "planner")
     await approve_campaign(rt, campaign_id, "approver")
     return Stage(city, campaign_id, plan, "planner", password, key.key)

@@ -1,4 +1,4 @@
-"""Addresses of persons: mobile numbers, e-mail, openid.
+"""Addresses of persons: mobile numbers, e-mail, openid, accounts of WeCom and DingTalk.
 
 Mobile prefixes of mainland China as allotted by the Ministry of Industry and Information Technology, with
 the virtual operators' 162, 165, 167, 170, 171 and without the Internet-of-things ranges.
@@ -31,8 +31,9 @@ REASONS = {
     11: "号段不存在",
     12: "邮箱格式不对",
     13: "openid格式不对",
+    14: "账号格式不对，应为1至64位字母、数字或_.@-，以字母或数字开头",
 }
-MOBILE_LENGTH, MOBILE_PREFIX, EMAIL_FORMAT, OPENID_FORMAT = 10, 11, 12, 13
+MOBILE_LENGTH, MOBILE_PREFIX, EMAIL_FORMAT, OPENID_FORMAT, USERID_FORMAT = 10, 11, 12, 13, 14
 
 _IS_PREFIX = np.isin(np.arange(1000), list(MOBILE_PREFIXES))
 _COUNTRY = re.compile(r"^(?:\+|00)?86(?=1\d{10}$)")
@@ -42,6 +43,7 @@ _EMAIL = re.compile(
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}$"
 )
 _OPENID = re.compile(r"^[A-Za-z0-9_-]{20,64}$")
+_USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 
 
 def normal_mobile(text: str) -> str:
@@ -77,5 +79,13 @@ def check_openids(texts: Sequence[str]) -> Faults:
     """WeChat's identifier of a follower: 28 characters today, of letters, digits, `-` and `_`."""
     return np.array(
         [EMPTY if not text else FINE if _OPENID.match(text) else OPENID_FORMAT for text in texts],
+        dtype=np.uint8,
+    )
+
+
+def check_userids(texts: Sequence[str]) -> Faults:
+    """An account within an organisation, as WeCom and DingTalk name their members."""
+    return np.array(
+        [EMPTY if not text else FINE if _USERID.fullmatch(text) else USERID_FORMAT for text in texts],
         dtype=np.uint8,
     )

@@ -26,23 +26,24 @@ join (
 ) i using (industry)
 
 -- name: reach
--- Bits: places of labels.keys.CHANNELS (sms, rcs, wechat, email), then "reads 5G messages". A phone of which
+-- Bits: places of labels.keys.CHANNELS (sms, rcs, wechat, email, wecom, dingtalk), then "reads 5G messages". A phone of which
 -- nothing is known yet may be tried with 5G. A taxpayer has a pair for each address.
 select string_agg(
     int4send(c.taxpayer_id)
     || int4send(case a.kind when 'mobile' then 1 + case when a.rcs is distinct from false then 2 else 0 end
-                                                 + case when a.rcs then 16 else 0 end
-                            when 'openid' then 4 else 8 end),
+                                                 + case when a.rcs then 64 else 0 end
+                            when 'openid' then 4 when 'email' then 8
+                            when 'wecom_userid' then 16 else 32 end),
     ''::bytea)
 from contact c join address a using (person_id)
 where a.usable
 
 -- name: refused
--- Bits: sms, rcs, wechat, email, all. A taxpayer has a pair for each refusal.
+-- Bits: sms, rcs, wechat, email, wecom, dingtalk, all. A taxpayer has a pair for each refusal.
 select string_agg(
     int4send(c.taxpayer_id)
     || int4send(case o.channel when 'sms' then 1 when 'rcs' then 2 when 'wechat' then 4 when 'email' then 8
-                               else 16 end),
+                               when 'wecom' then 16 when 'dingtalk' then 32 else 64 end),
     ''::bytea)
 from contact c join opt_out o using (person_id)
 

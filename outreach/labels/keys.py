@@ -12,9 +12,17 @@ kind:enterprise              the kind of taxpayer  event:filed              to w
 import re
 from collections.abc import Sequence
 
-CHANNELS = ("sms", "rcs", "wechat", "email")
+CHANNELS = ("sms", "rcs", "wechat", "email", "wecom", "dingtalk")
 KINDS = {"enterprise": "企业", "individual_business": "个体工商户", "natural_person": "自然人"}
-CHANNEL_NAMES = {"sms": "短信", "rcs": "5G消息", "wechat": "微信", "email": "电子邮件", "all": "所有渠道"}
+CHANNEL_NAMES = {
+    "sms": "短信",
+    "rcs": "5G消息",
+    "wechat": "微信",
+    "email": "电子邮件",
+    "wecom": "企业微信",
+    "dingtalk": "钉钉",
+    "all": "所有渠道",
+}
 INDUSTRY = "industry"
 SLICES = 48
 """Bits of a magnitude: up to 2^48 - 1 fen, 2.8 million million yuan."""

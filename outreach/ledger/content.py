@@ -1,7 +1,7 @@
 """A step's content, compiled once per template version: what each channel shows.
 
-Stored shapes: sms {text}; rcs {text, title, body, image_url, actions, chips}; wechat {fields, url};
-email {subject, html, text}. Every string in them is a template.
+Stored shapes: sms {text}; rcs {text} and a card (rich.py); wechat {fields, url};
+email {subject, html, text}; wecom and dingtalk {text, title, url}. Every string in them is a template.
 """
 
 import re
@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.base import Action, Card, Outbound
+from channels.base import Outbound
 from outreach.errors import InvalidInput
+from outreach.ledger.notices import NOTICES, compose_notice
+from outreach.ledger.rich import build_card
 from outreach.rendering.expressions import CompiledTemplate, compile_template
 
 Values = Mapping[str, object]
@@ -98,9 +100,8 @@ def compose(
     if content.channel == "sms":
         return Outbound(key, address, content.render("text", values), signature, template=filing)
     if content.channel == "rcs":
-        return Outbound(
-            key, address, content.render("text", values), signature, card=_card(content, values, key)
-        )
+        card = build_card(content.shape, lambda place: content.render(place, values))
+        return Outbound(key, address, content.render("text", values), signature, card=card)
     if content.channel == "wechat":
         params = {
             path.removeprefix("fields."): template.render(values)
@@ -108,6 +109,9 @@ def compose(
             if path.startswith("fields.")
         }
         return Outbound(key, address, "", template=filing, params=params, url=content.render("url", values))
+    if content.channel in NOTICES:
+        parts = {part: content.render(part, values) for part in ("text", "title", "url")}
+        return compose_notice(content.channel, key=key, address=address, signature=signature, **parts)
     return Outbound(
         key,
         address,
@@ -115,26 +119,4 @@ def compose(
         subject=content.render("subject", values),
         html=content.render("html", values),
         unsubscribe_url=unsubscribe,
-    )
-
-
-def _card(content: Content, values: Values, key: str) -> Card:
-    return Card(
-        content.render("title", values),
-        content.render("body", values),
-        content.render("image_url", values),
-        _actions(content, values, "actions", key),
-        _actions(content, values, "chips", key),
-    )
-
-
-def _actions(content: Content, values: Values, group: str, key: str) -> tuple[Action, ...]:
-    return tuple(
-        Action(
-            item["kind"],
-            content.render(f"{group}.{index}.label", values),
-            content.render(f"{group}.{index}.value", values),
-            content.render(f"{group}.{index}.postback", values) or key,
-        )
-        for index, item in enumerate(content.shape.get(group, ()))
     )

@@ -29,7 +29,14 @@ from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
-ADDRESS_KINDS = {"sms": "mobile", "rcs": "mobile", "wechat": "openid", "email": "email"}
+ADDRESS_KINDS = {
+    "sms": "mobile",
+    "rcs": "mobile",
+    "wechat": "openid",
+    "email": "email",
+    "wecom": "wecom_userid",
+    "dingtalk": "dingtalk_userid",
+}
 """Channel to the kind of address that it reaches."""
 
 CARRIED = {name: adapter for name, adapter in ADAPTERS.items() if adapter.facts.channel in ADDRESS_KINDS}

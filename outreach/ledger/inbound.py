@@ -1,11 +1,10 @@
 """What taxpayers send back: recognised, kept, and acted upon at once where the law or courtesy wants it.
 
-Refusal words are those of the providers' rules and of practice: R, TD, T, 退订, also full width and with
-blanks around (《通信短信息服务管理规定》 article 18: stop on refusal).
+What a reply says is read in one place for every channel (reply_words.py).
 """
 
-import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from pyroaring import BitMap
 
@@ -19,22 +18,17 @@ from outreach.labels.sets import change_sets
 from outreach.ledger.codes import fit_ref, fit_text
 from outreach.ledger.gateways import ADDRESS_KINDS, Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key, shard_of
+from outreach.ledger.reply_words import action_of
 from outreach.ledger.tokens import read_unsubscribe_token
 from outreach.logs import get_log
 from outreach.registry.consent import record_opt_out
+from outreach.registry.people import CASELESS_KINDS
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
-_REFUSALS = frozenset({"R", "TD", "T", "退订", "退定", "取消订阅", "拒收", "UNSUBSCRIBE", "STOP"})
 _TEXT_LENGTH = 2000
 _ADDRESS_LENGTH = 320
-
-
-def is_refusal(text: str) -> bool:
-    """Whether a reply asks to stop: full width, lower case and surrounding marks make no difference."""
-    plain = unicodedata.normalize("NFKC", text).strip().strip("。.!！,，\"'“”").strip().upper()
-    return plain in _REFUSALS
 
 
 async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> None:
@@ -42,9 +36,10 @@ async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> Non
     vault = open_vault(rt.settings)
     kind = ADDRESS_KINDS[gateway.channel]
     address = fit_text(message.address, _ADDRESS_LENGTH)
+    address = address.lower() if kind in CASELESS_KINDS else address
     dest = vault.dest(vault.blind_index(f"address.{kind}", address)) if address else None
     message_id = decode_key(message.key) if message.key else None
-    action = _action(message)
+    action = action_of(message)
     async with rt.db.begin() as conn:
         person_id = await _person(conn, dest, kind, message_id)
         text = fit_text(message.text, _TEXT_LENGTH)
@@ -58,6 +53,7 @@ async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> Non
                 "kind": message.kind.value,
                 "dest": dest,
                 "text": vault.encrypt("inbound", "text_enc", gateway.id, text) if text else None,
+                "address": vault.encrypt("inbound", "address_enc", gateway.id, address) if address else None,
                 "action": action,
                 "at": message.at,
             },
@@ -74,28 +70,25 @@ async def record_inbound(rt: Runtime, gateway: Gateway, message: Inbound) -> Non
     get_log().info("inbound.recorded", gateway=gateway.id, kind=message.kind.value, action=action)
 
 
-def _action(message: Inbound) -> str:
-    if message.kind in (InboundKind.UNSUBSCRIBE, InboundKind.COMPLAINT):
-        return "opt_out"
-    if message.kind in (InboundKind.FOLLOW, InboundKind.UNFOLLOW):
-        return message.kind.value
-    return "opt_out" if is_refusal(message.text) else ""
-
-
 async def _person(conn: Connection, dest: int | None, kind: str, message_id: int | None) -> int | None:
     if message_id is not None:
-        keys = {
-            "message_id": message_id,
-            "shard": shard_of(message_id),
-            "batch_id": message_id // MESSAGES_PER_BATCH,
-        }
-        row = await (await conn.execute(SQL["person_of_message"], keys)).fetchone()
-        if row is not None:
-            return int(row["person_id"])
+        sent = await _sent(conn, message_id)
+        if sent is not None:
+            return int(sent["person_id"])
     if dest is None:
         return None
     row = await (await conn.execute(SQL["person_of"], {"dest": dest, "kind": kind})).fetchone()
     return int(row["person_id"]) if row else None
+
+
+async def _sent(conn: Connection, message_id: int) -> dict[str, Any] | None:
+    """Person and account of a message of ours."""
+    keys = {
+        "message_id": message_id,
+        "shard": shard_of(message_id),
+        "batch_id": message_id // MESSAGES_PER_BATCH,
+    }
+    return await (await conn.execute(SQL["person_of_message"], keys)).fetchone()
 
 
 async def opt_out(conn: Connection, persons: Sequence[int], channel: str, source: str) -> None:
@@ -116,10 +109,20 @@ async def opt_out_by_token(rt: Runtime, token: str) -> bool:
     if message_id is None:
         return False
     async with rt.db.begin() as conn:
-        person_id = await _person(conn, None, "", message_id)
-        if person_id is None:
+        sent = await _sent(conn, message_id)
+        if sent is None:
             return False
-        await opt_out(conn, [person_id], "email", "one-click")
+        row = {
+            **dict.fromkeys(("dest", "text", "address", "at")),
+            "gateway_id": sent["gateway_id"],
+            "provider_id": f"link:{message_id}",
+            "person_id": sent["person_id"],
+            "message_id": message_id,
+            "kind": InboundKind.UNSUBSCRIBE.value,
+            "action": "opt_out",
+        }
+        await conn.execute(SQL["add_inbound"], row)
+        await opt_out(conn, [sent["person_id"]], "email", "one-click")
     return True
 
 

@@ -13,16 +13,16 @@ select person_id from address where dest = %(dest)s and kind = %(kind)s
 
 -- name: person_of_message
 -- The message tells whom it was for, also one outside any round.
-select m.person_id from batch b
+select m.person_id, b.gateway_id from batch b
 join message m on m.period = b.period and m.shard = b.shard and m.id = %(message_id)s
 where b.shard = %(shard)s and b.id = %(batch_id)s
 union all
-select person_id from direct_message where id = %(message_id)s
+select person_id, gateway_id from direct_message where id = %(message_id)s
 
 -- name: add_inbound
 -- Providers repeat their pushes; the second one changes nothing.
-insert into inbound (gateway_id, provider_id, person_id, message_id, kind, dest, text_enc, action, at)
-values (%(gateway_id)s, %(provider_id)s, %(person_id)s, %(message_id)s, %(kind)s, %(dest)s, %(text)s,
+insert into inbound (gateway_id, provider_id, person_id, message_id, kind, dest, text_enc, address_enc, action, at)
+values (%(gateway_id)s, %(provider_id)s, %(person_id)s, %(message_id)s, %(kind)s, %(dest)s, %(text)s, %(address)s,
         %(action)s, coalesce(%(at)s, now()))
 on conflict (gateway_id, provider_id) where provider_id <> '' do nothing returning id
 

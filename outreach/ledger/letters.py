@@ -90,6 +90,14 @@ class Letter(NamedTuple):
         return self.now_dest is not None and self.now_dest != self.dest
 
 
+class Addressee(NamedTuple):
+    """A person with the households that her message names."""
+
+    person_id: int
+    taxpayer_ids: list[int]
+    org_id: int
+
+
 class _Row(NamedTuple):
     id: int
     person_id: int
@@ -127,11 +135,25 @@ async def load_letters(
         async with conn.cursor(row_factory=args_row(_Row), binary=True) as cursor:
             await cursor.execute(SQL["load_messages"], keys)
             rows = await cursor.fetchall()
-        taxpayer_ids = sorted({taxpayer for row in rows for taxpayer in row.taxpayer_ids})
-        titles = await _names(conn, "taxpayer_names", taxpayer_ids)
-        offices = await _names(conn, "org_names", sorted({row.org_id for row in rows}))
-        persons = await _persons(conn, vault, step, rows, titles)
-        attributes = await _attributes(conn, cache, step.content.variables, taxpayer_ids)
+        return await _letters(conn, vault, cache, step, rows)
+
+
+async def load_ahead(
+    conn: Connection, vault: Vault, cache: SetCache, step: StepContent, people: Sequence[Addressee]
+) -> list[Letter]:
+    """What people would get of whom no message has been cut: names and values, no ids and no addresses."""
+    rows = [_Row(0, *person, 0, 0, 0, None, None, None, None, None, None) for person in people]
+    return await _letters(conn, vault, cache, step, rows)
+
+
+async def _letters(
+    conn: Connection, vault: Vault, cache: SetCache, step: StepContent, rows: Sequence[_Row]
+) -> list[Letter]:
+    taxpayer_ids = sorted({taxpayer for row in rows for taxpayer in row.taxpayer_ids})
+    titles = await _names(conn, "taxpayer_names", taxpayer_ids)
+    offices = await _names(conn, "org_names", sorted({row.org_id for row in rows}))
+    persons = await _persons(conn, vault, step, rows, titles)
+    attributes = await _attributes(conn, cache, step.content.variables, taxpayer_ids)
     return [_letter(vault, row, titles, offices, persons, attributes) for row in rows]
 
 
@@ -209,20 +231,11 @@ def _letter(
     )
 
 
-def write_letter(
-    rt: Runtime, step: StepContent, letter: Letter, link: str, acted: AbstractBitMap = _NOBODY
-) -> tuple[Outbound, int]:
-    """The message as it leaves, and how many parts it is billed for. It names only households that have
-    still to act. Raises TemplateInvalid if a value is missing or the text becomes too long."""
-    names = [
-        name
-        for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True)
-        if taxpayer not in acted
-    ]
-    unsubscribe = ""
-    if step.content.channel == "email":
-        unsubscribe = f"{rt.settings.base_url}/u/{unsubscribe_token(rt.settings, letter.message_id)}"
-    values = {
+def letter_values(
+    step: StepContent, letter: Letter, names: Sequence[str], link: str, unsubscribe: str
+) -> dict[str, Any]:
+    """Every value that the texts of a message may use."""
+    return {
         **letter.values,
         **step.fixed,
         "name": letter.values["name"],
@@ -233,6 +246,23 @@ def write_letter(
         "link": link,
         "unsubscribe_url": unsubscribe,
     }
+
+
+def write_letter(
+    rt: Runtime, step: StepContent, letter: Letter, link: str, acted: AbstractBitMap = _NOBODY
+) -> tuple[Outbound, int]:
+    """The message as it leaves, and how many parts it is billed for: a 5G message if it falls back to SMS. It
+    names only households that have still to act. Raises TemplateInvalid if a value is missing or the text
+    becomes too long."""
+    names = [
+        name
+        for taxpayer, name in zip(letter.taxpayer_ids, letter.names, strict=True)
+        if taxpayer not in acted
+    ]
+    unsubscribe = ""
+    if step.content.channel == "email":
+        unsubscribe = f"{rt.settings.base_url}/u/{unsubscribe_token(rt.settings, letter.message_id)}"
+    values = letter_values(step, letter, names, link, unsubscribe)
     message = compose(
         step.content,
         values,
@@ -242,5 +272,6 @@ def write_letter(
         filing=step.filing,
         unsubscribe=unsubscribe,
     )
-    parts = count_parts(message.text, rt.settings.signature).parts if step.content.channel == "sms" else 1
+    is_text = step.content.channel in ("sms", "rcs")
+    parts = count_parts(message.text, rt.settings.signature).parts if is_text else 1
     return message, parts

@@ -18,6 +18,8 @@ _FIRST_ORPHAN_PAUSE = 0.5
 _REACH = 100
 """Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
 _NOT_RCS_CODES = frozenset({"2"})
+FELL_BACK = "sms_fallback"
+"""The code of a 5G message that the operator delivered as SMS."""
 
 
 class Arrival(NamedTuple):
@@ -118,7 +120,9 @@ def _columns(matches: Iterable[Match]) -> dict[str, list[Any]]:
         "ids": ids,
         "states": [row.state for row in rows],
         # Only a failure keeps its code, and a text costs more on the way to the database than all else.
-        "codes": [row.code if row.state == State.FAILED else None for row in rows],
+        "codes": [
+            row.code if row.state == State.FAILED else FELL_BACK if row.fallback else None for row in rows
+        ],
     }
 
 
@@ -237,11 +241,11 @@ async def _keep(conn: Connection, rows: Sequence[Arrival]) -> None:
 async def _learn(conn: Connection, rows: Sequence[Arrival]) -> None:
     # A 5G message that fell back to SMS, or failed because the phone cannot show it, tells about the phone.
     learned = [
-        (row.dest, not row.fallback and row.state != State.FAILED)
+        (row.dest, not row.fallback and row.state != State.FAILED, row.gateway_id)
         for row in rows
         if row.dest is not None
         and (row.fallback or (row.state == State.FAILED and row.code in _NOT_RCS_CODES))
     ]
     if learned:
-        keys = {"dests": [dest for dest, _ in learned], "ables": [able for _, able in learned]}
-        await conn.execute(SQL["learn_rcs"], keys)
+        dests, ables, gateways = map(list, zip(*learned, strict=True))
+        await conn.execute(SQL["learn_rcs"], {"dests": dests, "ables": ables, "gateways": gateways})

@@ -52,7 +52,7 @@ join message m on m.period = any(array(select distinct period from round where p
 with new as materialized (
     select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
 ), moved as (
-    update message m set state = n.state, code = case when n.state = 4 then n.code else m.code end,
+    update message m set state = n.state, code = case when n.state = 4 then n.code else coalesce(n.code, m.code) end,
            not_before = null, tried_at = null, at = (select business_now())
     from new n
     where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 2
@@ -81,7 +81,7 @@ with new as (
       and state_rank(n.state) > state_rank(m.state)
     order by m.id for update of m
 ), moved as (
-    update message m set state = o.goal, code = case when o.goal = 4 then o.code else m.code end,
+    update message m set state = o.goal, code = case when o.goal = 4 then o.code else coalesce(o.code, m.code) end,
            not_before = null, tried_at = null, at = (select business_now())
     from old o where m.period = %(period)s and m.shard = %(shard)s and m.id = o.id
 ), reached as (
@@ -121,8 +121,11 @@ returning gateway_id, message_id, whole_request, dest, ref, state, code, fallbac
           (attempts + 1)::smallint as attempts, '' as arrived_in, id
 
 -- name: learn_rcs
--- Whether a number can read 5G messages is only learned by sending.
+-- Whether a number can read 5G messages is only learned by sending them; the code of another channel's receipt
+-- may look alike.
 update address a set rcs = n.able, rcs_learned_at = now()
-from (select dest, bool_and(able) as able from unnest(%(dests)s::bigint[], %(ables)s::boolean[]) as x (dest, able)
-      group by dest) n
+from (select x.dest, bool_and(x.able) as able
+      from unnest(%(dests)s::bigint[], %(ables)s::boolean[], %(gateways)s::smallint[]) as x (dest, able, gateway_id)
+      join gateway g on g.id = x.gateway_id and g.channel = 'rcs'
+      group by x.dest) n
 where a.dest = n.dest and a.kind = 'mobile' and a.rcs is distinct from n.able

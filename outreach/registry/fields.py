@@ -108,6 +108,8 @@ PERSON_FIELDS = (
     Field("mobile", "手机号码", _MOBILE[1:]),
     Field("openid", "微信openid", ("openid", "公众号openid", "微信号标识")),
     Field("email", "电子邮箱", ("邮箱", "电子邮件", "邮件地址", "email", "e-mail")),
+    Field("wecom_userid", "企业微信账号", ("企业微信userid", "企微账号", "企微userid")),
+    Field("dingtalk_userid", "钉钉账号", ("钉钉userid", "钉钉用户ID")),
     Field("language", "语言", ("使用语言", "语种", "通知语言")),
     Field("special_care", "特殊关怀", ("特殊人群", "是否特殊关怀", "需特殊关怀")),
     Field("tax_no", "纳税人识别号", (*_TAX_NO, "关联纳税人识别号", "任职单位纳税人识别号")),

@@ -10,12 +10,32 @@ from outreach.governance.vault import Vault
 from outreach.imports import contacts
 from outreach.imports.blocks import Problem
 from outreach.imports.cells import lost_digits, normalise_all
-from outreach.imports.contacts import check_emails, check_mobiles, check_openids, normal_mobile
+from outreach.imports.contacts import (
+    check_emails,
+    check_mobiles,
+    check_openids,
+    check_userids,
+    normal_mobile,
+)
 from outreach.imports.numbers import FINE, REASONS, check_identities
 
 ID_NO_PURPOSE, TAX_NO_PURPOSE = "id_no", "tax_no"
-ADDRESS_TITLES = {"mobile": "手机号码", "openid": "微信openid", "email": "电子邮箱"}
-ADDRESS_CHECKS = {"mobile": check_mobiles, "openid": check_openids, "email": check_emails}
+ADDRESS_TITLES = {
+    "mobile": "手机号码",
+    "openid": "微信openid",
+    "email": "电子邮箱",
+    "wecom_userid": "企业微信账号",
+    "dingtalk_userid": "钉钉账号",
+}
+ADDRESS_CHECKS = {
+    "mobile": check_mobiles,
+    "openid": check_openids,
+    "email": check_emails,
+    "wecom_userid": check_userids,
+    "dingtalk_userid": check_userids,
+}
+CASELESS_KINDS = frozenset({"email", "wecom_userid"})
+"""Addresses whose case says nothing: kept in lower case, so that an answer finds its sender."""
 
 LOST = "数字已被表格软件改成科学计数，末位丢失，请把该列设为文本后重新填写"
 NO_ID = "缺少证件号码，该人员未导入"
@@ -232,4 +252,4 @@ def _addresses(
 def _normal(kind: str, texts: Sequence[str]) -> list[str]:
     if kind == "mobile":
         return clean_mobiles(texts)
-    return [text.lower() for text in texts] if kind == "email" else list(texts)
+    return [text.lower() for text in texts] if kind in CASELESS_KINDS else list(texts)

@@ -196,8 +196,10 @@ def mask_number(number: str) -> str:
 
 
 def mask_address(kind: str, value: str) -> str:
-    """138****8000; l***@example.com; oAb***yz12."""
+    """138****8000; l***@example.com; oAb***yz12; zh****, for an account is often a name."""
     if kind == "email":
         local, _, domain = value.partition("@")
         return f"{local[:1]}***@{domain}"
+    if kind.endswith("_userid"):
+        return f"{value[:2]}****"
     return f"{value[:3]}****{value[-4:]}"

@@ -38,6 +38,8 @@ LIMITS: Mapping[str, Limits] = {
     "sms": Limits(4096, 500),
     "rcs": Limits(4096, 2048),
     "wechat": Limits(4096, 1024),
+    "wecom": Limits(4096, 2048),
+    "dingtalk": Limits(4096, 2048),
     "email": Limits(65536, 65536),
     "email_html": Limits(65536, 262144),
 }

@@ -31,7 +31,8 @@ class Variable:
 @dataclass(frozen=True, slots=True)
 class Starter:
     """One stage. `contents` maps a channel to its content: sms {text}; rcs {text, title, body, actions,
-    chips}; wechat {fields, url}; email {subject, html, text}; every string in them is a template."""
+    chips}; wechat {fields, url}; email {subject, html, text}; wecom and dingtalk {text}; every string in them
+    is a template."""
 
     code: str
     name: str
@@ -84,6 +85,8 @@ def _starter(stage: dict[str, Any], shared: dict[str, Any], layout: str) -> Star
         },
         "wechat": {"fields": stage["wechat"], "url": ""},
         "email": _letter(stage, shared["mail"], layout),
+        "wecom": {"text": "\n".join(stage["body"])},
+        "dingtalk": {"text": "\n".join(stage["body"])},
     }
     return Starter(stage["code"], stage["name"], stage["audience"], stage["kind"], contents)
 

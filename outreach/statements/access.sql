@@ -68,13 +68,13 @@ from statement_access
 where event in ('miss', 'code_sent', 'code_refused') and at > now() - make_interval(mins => %(minutes)s);
 
 -- name: documents
-select distinct on (taxpayer_id, year) id, taxpayer_id, year, content_enc, content_hash
+select distinct on (taxpayer_id, kind, year) id, taxpayer_id, kind, year, content_enc, content_hash
 from statement
-where taxpayer_id = any(%(ids)s) and kind = 'yearly_bill'
-order by taxpayer_id, year desc, version desc;
+where taxpayer_id = any(%(ids)s)
+order by taxpayer_id, kind, year desc, version desc;
 
 -- name: by_digest
-select s.year, s.version, s.issued_at, o.name as bureau,
+select s.kind, s.year, s.version, s.issued_at, o.name as bureau,
        not exists (select from statement newer where newer.supersedes = s.id) as current
 from statement s join taxpayer t on t.id = s.taxpayer_id join org_unit o on o.id = t.org_id
 where s.content_hash = %(digest)s;

@@ -1,9 +1,9 @@
 """From a reported benefit to a line that a taxpayer can check: amount, formula, document, how to claim."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from outreach.errors import InvalidInput
 from outreach.statements import cit, iit, local_taxes, vat
@@ -21,8 +21,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One computed benefit of one household in one tax period."""
 
     rule: Rule

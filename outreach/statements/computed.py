@@ -1,8 +1,9 @@
 """What a computation takes beside its inputs, and what it gives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from outreach.statements.inputs import Inputs
 from outreach.statements.money import ZERO, to_fen
@@ -17,14 +18,13 @@ class Context:
     province: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
+class Computed(NamedTuple):
     """`amount` is the benefit in yuan, rounded to the fen; `figures` hold what else the rule determines
     (tax payable, deductible, carried forward, month in which a deferral matures …)."""
 
     amount: Decimal
     formula: str
-    figures: Mapping[str, Decimal] = field(default_factory=dict)
+    figures: Mapping[str, Decimal]
 
 
 Computation = Callable[[Inputs, Context], Computed]

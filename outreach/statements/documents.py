@@ -1,17 +1,19 @@
 """Reading frozen documents: opened, compared with their hash, never recomputed."""
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from outreach.db.sql import parse_queries
-from outreach.governance.vault import SealBroken, open_vault
+from outreach.governance.vault import SealBroken, Vault, open_vault
 from outreach.runtime import Runtime
 from outreach.statements.content import content_hash
+from outreach.statements.kinds import DOCUMENT_KINDS
 
 _SQL = parse_queries(Path(__file__).with_name("access.sql"))
 
@@ -22,6 +24,7 @@ class Document:
 
     id: int
     taxpayer_id: int
+    kind: str
     year: int
     content: Mapping[str, Any]
     digest: str
@@ -32,6 +35,7 @@ class DocumentProof:
     """What a public check may tell about a document: no name and no amount."""
 
     bureau: str
+    kind: str
     year: int
     version: int
     issued_at: datetime
@@ -39,21 +43,27 @@ class DocumentProof:
 
 
 async def read_documents(rt: Runtime, taxpayer_ids: Sequence[int]) -> list[Document]:
-    """The newest version of every year's bill of some households, in their order, newest year first.
+    """The newest version of every document of some households, in their order, newest year first, the yearly
+    bill before the other kinds.
 
     Raises SealBroken when a document does not open or does not match its hash.
     """
     rows = await rt.db.fetch(_SQL["documents"], {"ids": list(taxpayer_ids)})
     vault = open_vault(rt.settings)
-    documents = []
-    for row in rows:
-        text = vault.decrypt("statement", "content_enc", row["id"], row["content_enc"])
-        digest = content_hash(text)
-        if not hmac.compare_digest(digest, bytes(row["content_hash"])):
-            raise SealBroken("账单内容与其校验值不一致，请联系主管税务机关。", statement=row["id"])
-        documents.append(Document(row["id"], row["taxpayer_id"], row["year"], json.loads(text), digest.hex()))
+    documents = [open_document(vault, row) for row in rows]
     order = {taxpayer_id: place for place, taxpayer_id in enumerate(taxpayer_ids)}
-    return sorted(documents, key=lambda document: (order[document.taxpayer_id], -document.year))
+    kinds = {kind: place for place, kind in enumerate(DOCUMENT_KINDS)}
+    return sorted(documents, key=lambda one: (order[one.taxpayer_id], -one.year, kinds[one.kind]))
+
+
+def open_document(vault: Vault, row: Mapping[str, Any]) -> Document:
+    """One row of the table `statement`. Raises SealBroken as `read_documents` does."""
+    text = vault.decrypt("statement", "content_enc", row["id"], row["content_enc"])
+    digest = content_hash(text)
+    if not hmac.compare_digest(digest, bytes(row["content_hash"])):
+        raise SealBroken("账单内容与其校验值不一致，请联系主管税务机关。", statement=row["id"])
+    content = orjson.loads(text)
+    return Document(row["id"], row["taxpayer_id"], row["kind"], row["year"], content, digest.hex())
 
 
 async def check_digest(rt: Runtime, digest: str) -> DocumentProof | None:
@@ -67,4 +77,6 @@ async def check_digest(rt: Runtime, digest: str) -> DocumentProof | None:
     row = await rt.db.fetch_one(_SQL["by_digest"], {"digest": wanted})
     if row is None:
         return None
-    return DocumentProof(row["bureau"], row["year"], row["version"], row["issued_at"], row["current"])
+    return DocumentProof(
+        row["bureau"], row["kind"], row["year"], row["version"], row["issued_at"], row["current"]
+    )

@@ -6,12 +6,15 @@ the holidays that the State Council has published; for a later year the dates th
 and without them the page says that the bureau will announce the date.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 import chinese_calendar
+
+from outreach.statements.benefits import Line
 
 _FILING_DAY = 15
 _LONG_HOLIDAY = 3
@@ -116,3 +119,38 @@ def _next_filings(kind: str, today: date, entered: Mapping[int, date] | None) ->
             found.append(Due(_FILING[kind], year, month, last))
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
     return found
+
+
+def due_rows(
+    kind: str, today: date, entered: Mapping[int, date] | None, lines: Sequence[Line]
+) -> Sequence[Mapping[str, Any]]:
+    """The coming obligations as documents hold them, and among them each deferral that has yet to mature."""
+    matured = [due for line in lines if "matures" in line.figures for due in coming_maturities(line, today)]
+    known = tuple(entered.items()) if entered else ()
+    if not matured:
+        return _usual_dues(kind, today, known)
+    return _drawn_dues([*next_due_dates(kind, today, entered), *matured])
+
+
+@lru_cache(maxsize=64)
+def _usual_dues(kind: str, today: date, known: tuple[tuple[int, date], ...]) -> list[dict[str, Any]]:
+    return _drawn_dues(next_due_dates(kind, today, dict(known)))
+
+
+def coming_maturities(line: Line, today: date) -> list[Due]:
+    """The month in which a deferral is to be paid, unless that has passed."""
+    month = int(line.figures["matures"])
+    if month < today.year * 100 + today.month:
+        return []
+    return [Due(f"缓缴到期：{line.rule.name} {line.amount:,} 元", month // 100, month % 100, None)]
+
+
+def _drawn_dues(dues: Iterable[Due]) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": due.what,
+            "month": due.year * 100 + due.month,
+            "day": due.day.isoformat() if due.day else None,
+        }
+        for due in sorted(dues, key=lambda due: (due.year, due.month))
+    ]

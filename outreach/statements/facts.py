@@ -11,7 +11,7 @@ from psycopg.rows import tuple_row
 
 from outreach.db.pool import Connection
 from outreach.governance.vault import Vault
-from outreach.statements.content import (
+from outreach.statements.household import (
     AnnualFact,
     BenefitFact,
     EarlierFact,
@@ -29,7 +29,7 @@ class BlockFacts:
 
     homes: id, kind, name, masked number, authority; taxes: type, declared, paid, refunded, late fee, paid
     last year; benefits: month, code, claimed, inputs; earlier: code, last year, before; annual: year, grade,
-    income, prepaid, tax due.
+    income, prepaid, tax due; marks: name, value.
     """
 
     province: str
@@ -38,6 +38,7 @@ class BlockFacts:
     benefits: Sequence[Values]
     earlier: Sequence[Values]
     annual: Sequence[Values]
+    marks: Sequence[Values] = ()
 
 
 async def read_facts(
@@ -86,4 +87,6 @@ def households(facts: BlockFacts, year: int) -> list[Household]:
             home.annual = AnnualFact(grade, *(None if text is None else Decimal(text) for text in amounts))
         else:
             home.last_grade = grade
+    for taxpayer_id, name, value in facts.marks:
+        homes[taxpayer_id].marks[name] = value
     return list(homes.values())

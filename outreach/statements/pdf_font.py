@@ -1,25 +1,29 @@
-"""Noto Sans SC (OFL, from its wheel) as a font of reportlab: subset and embedded, text stays text.
+"""Noto Sans SC (OFL, from its wheel): widths, glyph numbers, and the subset that a file embeds.
 
-reportlab embeds TrueType outlines only; this class speaks its protocol for dynamic fonts (the attributes
-that ReportLab's TTFont has) and writes a Type0 font with CIDFontType0C data (ISO 32000-1 section 9.7) and a
-ToUnicode map, so that the text can be searched, copied and read aloud.
+The font has PostScript outlines: it is embedded as Type0 with CIDFontType0C data (ISO 32000-1 section 9.7)
+and a ToUnicode map, so that the text can be searched, copied and read aloud.
 """
 
 import struct
-import weakref
 from collections.abc import Iterable, Mapping
-from functools import cache
-from types import SimpleNamespace
-from typing import Any
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import pylopdf_fonts_zh_cn
-from reportlab import rl_config
-from reportlab.pdfbase import pdfdoc, pdfmetrics
 
 from outreach.statements.cff import CffFont
+from outreach.statements.pdf_file import PdfFile
 
 FONT = "NotoSansSC"
 _UNITS = 1000
+
+
+class Shaped(NamedTuple):
+    """A text as glyphs: their numbers in hexadecimal, the width in thousandths, glyph to character."""
+
+    code: str
+    width: int
+    used: Mapping[int, int]
 
 
 class _Sfnt:
@@ -55,90 +59,51 @@ def _format_12(table: bytes, at: int) -> dict[int, int]:
     return found
 
 
-class _CffReportlabFont:
-    """The protocol of a dynamic font: splitString, getSubsetInternalName, addObjects, stringWidth."""
-
-    _dynamicFont = 1
-    _multiByte = 1
-    shapable = False
-    substitutionFonts: tuple[Any, ...] = ()
+class Font:
+    """The parsed font; one per process (`open_font`), because parsing takes a quarter of a second."""
 
     def __init__(self, data: bytes) -> None:
         sfnt = _Sfnt(data)
-        self.fontName = self.encName = FONT
         self._cff = CffFont(sfnt.tables["CFF "])
         self._glyph_of: Mapping[int, int] = sfnt.glyph_of()
         self._widths = sfnt.widths()
         self._box = struct.unpack_from(">hhhh", sfnt.tables["head"], 36)
-        self.ascent, self.descent = struct.unpack_from(">hh", sfnt.tables["hhea"], 4)
-        self.face = SimpleNamespace(name=FONT, ascent=self.ascent, descent=self.descent, builtIn=0)
-        self._used: weakref.WeakKeyDictionary[Any, dict[int, int]] = weakref.WeakKeyDictionary()
-        self._codes: dict[int, bytes] = {}
+        self._ascent, self._descent = struct.unpack_from(">hh", sfnt.tables["hhea"], 4)
+        # Most lines of a season's documents are the same words.
+        self.shape = lru_cache(maxsize=50_000)(self._shape)
 
-    def stringWidth(self, text: str, size: float, encoding: str = "utf8") -> float:
-        """Width of a text in points."""
-        glyph_of, widths = self._glyph_of, self._widths
-        return sum(widths[glyph_of.get(ord(character), 0)] for character in text) * size / _UNITS
+    def _shape(self, text: str) -> Shaped:
+        glyphs = [self._glyph_of.get(ord(character), 0) for character in text]
+        used = {glyph: ord(character) for glyph, character in zip(glyphs, text, strict=True)}
+        code = struct.pack(f">{len(glyphs)}H", *glyphs).hex()
+        return Shaped(code, sum([self._widths[glyph] for glyph in glyphs]), used)
 
-    def splitString(self, text: str, doc: Any, encoding: str = "utf-8") -> list[tuple[int, bytes]]:
-        """The text as two-byte glyph numbers; notes which glyphs the document uses."""
-        used = self._used.setdefault(doc, {0: 0})
-        glyph_of = self._glyph_of
-        glyphs = []
-        for character in text:
-            glyph = glyph_of.get(ord(character), 0)
-            used.setdefault(glyph, ord(character))
-            glyphs.append(glyph)
-        return [(0, struct.pack(f">{len(glyphs)}H", *glyphs))]
-
-    def getSubsetInternalName(self, subset: int, doc: Any) -> str:
-        """The name of the font inside the document."""
-        if self not in doc.delayedFonts:
-            doc.delayedFonts.append(self)
-        doc.fontMapping[FONT] = "/F0S"
-        return "/F0S"
-
-    def addObjects(self, doc: Any) -> None:
-        """Write font, descendant, descriptor, outlines and ToUnicode map of the used glyphs."""
-        used = self._used.pop(doc, {0: 0})
-        glyphs = sorted(used)
+    def embed(self, file: PdfFile, used: Mapping[int, int]) -> int:
+        """Add font, descendant, descriptor, outlines and ToUnicode map of the used glyphs; its number."""
+        glyphs = sorted({0, *used})
         name = f"{_tag(glyphs)}+{FONT}"
-        outlines = _stream(doc, self._cff.subset(glyphs, name), Subtype=pdfdoc.PDFName("CIDFontType0C"))
-        descriptor = pdfdoc.PDFDictionary({
-            "Type": pdfdoc.PDFName("FontDescriptor"), "FontName": pdfdoc.PDFName(name), "Flags": 4,
-            "FontBBox": pdfdoc.PDFArray(self._box), "ItalicAngle": 0, "Ascent": self.ascent,
-            "Descent": self.descent, "CapHeight": 733, "StemV": 78, "FontFile3": doc.Reference(outlines),
-        })  # fmt: skip
-        descendant = pdfdoc.PDFDictionary({
-            "Type": pdfdoc.PDFName("Font"), "Subtype": pdfdoc.PDFName("CIDFontType0"),
-            "BaseFont": pdfdoc.PDFName(name), "FontDescriptor": doc.Reference(descriptor), "DW": _UNITS,
-            "CIDSystemInfo": pdfdoc.PDFDictionary({
-                "Registry": pdfdoc.PDFString("Adobe"), "Ordering": pdfdoc.PDFString("Identity"),
-                "Supplement": 0,
-            }),
-            "W": pdfdoc.PDFArray(self._width_array(glyphs)),
-        })  # fmt: skip
-        whole = pdfdoc.PDFDictionary({
-            "Type": pdfdoc.PDFName("Font"), "Subtype": pdfdoc.PDFName("Type0"),
-            "BaseFont": pdfdoc.PDFName(name),
-            "Encoding": pdfdoc.PDFName("Identity-H"),
-            "DescendantFonts": pdfdoc.PDFArray([doc.Reference(descendant)]),
-            "ToUnicode": doc.Reference(_stream(doc, _to_unicode(used).encode("ascii"))),
-        })  # fmt: skip
-        doc.idToObject["BasicFonts"].dict["F0S"] = doc.Reference(whole, "F0S")
+        # Outlines hardly get smaller by more effort.
+        outlines = file.add_stream(self._cff.subset(glyphs, name), b"/Subtype /CIDFontType0C", level=1)
+        words = name.encode("ascii")
+        descriptor = file.add(
+            b"<< /Type /FontDescriptor /FontName /%b /Flags 4 /FontBBox [%d %d %d %d] /ItalicAngle 0"
+            b" /Ascent %d /Descent %d /CapHeight 733 /StemV 78 /FontFile3 %d 0 R >>"
+            % (words, *self._box, self._ascent, self._descent, outlines)
+        )
+        descendant = file.add(
+            b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /%b /FontDescriptor %d 0 R /DW %d"
+            b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [%b] >>"
+            % (words, descriptor, _UNITS, self._width_array(glyphs))
+        )
+        characters = file.add_stream(_to_unicode(used).encode("ascii"))
+        return file.add(
+            b"<< /Type /Font /Subtype /Type0 /BaseFont /%b /Encoding /Identity-H"
+            b" /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>" % (words, descendant, characters)
+        )
 
-    def _width_array(self, glyphs: Iterable[int]) -> list[Any]:
-        parts: list[Any] = []
-        for glyph in glyphs:
-            if self._widths[glyph] != _UNITS:
-                parts += [glyph, pdfdoc.PDFArray([self._widths[glyph]])]
-        return parts
-
-
-def _stream(doc: Any, content: bytes, **entries: Any) -> Any:
-    stream = pdfdoc.PDFStream(dictionary=pdfdoc.PDFDictionary(entries), content=content)
-    stream.filters = [pdfdoc.PDFZCompress]
-    return stream
+    def _width_array(self, glyphs: Iterable[int]) -> bytes:
+        widths = self._widths
+        return b" ".join([b"%d [%d]" % (g, widths[g]) for g in glyphs if widths[g] != _UNITS])
 
 
 def _tag(glyphs: Iterable[int]) -> str:
@@ -163,9 +128,6 @@ def _to_unicode(used: Mapping[int, int]) -> str:
 
 
 @cache
-def register_font() -> str:
-    """Make the font known to reportlab, once per process; returns its name."""
-    # Streams as bytes: base 85 is for mail of the nineties, larger and slow.
-    rl_config.useA85 = 0
-    pdfmetrics.registerFont(_CffReportlabFont(pylopdf_fonts_zh_cn.sans_path().read_bytes()))
-    return FONT
+def open_font() -> Font:
+    """The font of all documents, parsed once per process."""
+    return Font(pylopdf_fonts_zh_cn.sans_path().read_bytes())

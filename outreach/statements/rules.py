@@ -19,6 +19,9 @@ from outreach.errors import InvalidInput
 CATALOGUE = Path(__file__).with_name("benefit_catalogue.csv")
 CATALOGUE_VERSION = "2026.1"
 Effect = Literal["reduction", "refund", "deduction", "timing"]
+Treatment = Literal["refund", "exemption", "reduction", "deferral", "timing", "deduction"]
+Delivery = Literal["免申即享", "申报享受", "申请"]
+DELIVERIES: tuple[Delivery, ...] = ("免申即享", "申报享受", "申请")
 
 _TIMING = frozenset({"CIT_EQUIP_500", "DEFER_MFG_SME_2021Q4", "DEFER_MFG_SME_2022"})
 _REFUND = frozenset({"VAT_CREDIT_REFUND_2022", "VAT_CREDIT_REFUND_2025", "IIT_HOUSE_SWAP"})
@@ -38,6 +41,22 @@ _FAMILY_OF = {"VAT_SS_THRESHOLD_2026": "VAT_SS_EXEMPT", "VAT_SS_EXEMPT_ALL_2022"
 _PERIODS = {"DEFER_MFG_SME_2021Q4": (202110, 202112), "DEFER_MFG_SME_2022": (202201, 202206)}
 LISTED = frozenset({"VAT_ADDDED_ADVMFG", "VAT_ADDDED_IC", "VAT_ADDDED_MTOOL", "CIT_RND_120"})
 """Benefits by another ministry's list: never inferred, the list must have been checked."""
+
+EXEMPTIONS = frozenset(
+    {
+        "VAT_SS_EXEMPT_2019",
+        "VAT_SS_EXEMPT_2021",
+        "VAT_SS_EXEMPT_ALL_2022",
+        "VAT_SS_EXEMPT_2023",
+        "VAT_SS_THRESHOLD_2026",
+        "VAT_SMALL_LOAN_INT",
+        "SURCHARGE_10W_EXEMPT",
+        "DPF_SMALL_EXEMPT",
+        "VPT_NEV_FULL",
+        "IIT_RECON_EXEMPT",
+    }
+)
+"""Reductions to nothing (免征), which a benefit bill keeps apart from those in part (减征)."""
 
 PROVINCE_VALUES: Mapping[str, Mapping[str, Decimal]] = {
     "EMP_VETERAN_SELF": {"": Decimal(20000), "44": Decimal(24000), "32": Decimal(24000)},
@@ -63,6 +82,7 @@ class Rule:
     name: str
     tax_type: str
     eligible: str
+    computation: str
     legal_doc: str
     since: str
     first_month: int
@@ -73,6 +93,22 @@ class Rule:
     source_check: str
     worked_example: str
     notes: str
+
+    @property
+    def delivery(self) -> Delivery:
+        """Which of the three ways of delivery its own wording means."""
+        if self.delivery_mode.startswith(("免申即享", "免申请")):
+            return "免申即享"
+        return "申请" if self.delivery_mode == "申请" else "申报享受"
+
+    @property
+    def treatment(self) -> Treatment:
+        """What it does to the household's money, as a benefit bill tells it."""
+        if self.effect == "timing":
+            return "deferral" if self.code.startswith("DEFER_") else "timing"
+        if self.effect == "reduction":
+            return "exemption" if self.code in EXEMPTIONS else "reduction"
+        return self.effect
 
     @property
     def basis(self) -> str:
@@ -107,7 +143,8 @@ def _rule(row: Mapping[str, str]) -> Rule:
         _family(code),
         row["name_zh"],
         _TAX_TYPES.get(code, row["tax_type"]),
-        row["eligible"],
+        _ELIGIBLE.get(code, row["eligible"]),
+        _COMPUTATIONS.get(code, row["computation"]),
         row["legal_doc"],
         row["valid_from"],
         first,
@@ -121,8 +158,16 @@ def _rule(row: Mapping[str, str]) -> Rule:
     )
 
 
-# The catalogue says 「同上」 for this one.
+# The catalogue says 「同上」 for these.
 _TAX_TYPES = {"DEFER_MFG_SME_2022": "企业所得税/个税/增值税/消费税及附加"}
+_SLP = "应纳税所得额<=300万、从业<=300人、资产<=5000万、非限制禁止行业"
+_ELIGIBLE = {
+    "VAT_ADDDED_SERVICE_2023": "邮政/电信/现代/生活服务销售额占比>50%的一般纳税人",
+    "CIT_SLP_2021": _SLP,
+    "CIT_SLP_2022": _SLP,
+    "DEFER_MFG_SME_2022": "制造业; 年销售额<2000万(小微)或2000万-4亿(中型)",
+}
+_COMPUTATIONS = {"VAT_SS_EXEMPT_2021": "达标: 应纳=0; 减免额=销售额*3%, 阈值150000"}
 
 
 @cache
@@ -188,6 +233,11 @@ def _successor_hint(rule: Rule, month: int) -> str:
 
 def _readable(month: int) -> str:
     return f"{month // 100}年{month % 100}月"
+
+
+def readable(text: str) -> str:
+    """The catalogue's notation in the signs of print."""
+    return text.replace("<=", "≤").replace(">=", "≥").replace("->", "→").replace("*", "×")
 
 
 def province_value(code: str, province: str) -> Decimal:

@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from campaigns.campaigns import CampaignDraft, approve_campaign, create_campaign
+from campaigns.approval import approve_campaign, send_back, submit_campaign
+from campaigns.audience import largest_audience
+from campaigns.campaigns import CampaignDraft, create_campaign, edit_campaign
+from campaigns.extension import approve_extension, ask_extension, refuse_extension
 from campaigns.rounds import cancel_round, pause_round, resume_round
 from campaigns.templates import SavedTemplate, file_template, save_template
 from outreach.errors import InvalidInput, NotAllowed, NotFound
 from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
+from outreach.governance.reconfirm import reconfirm
 from outreach.governance.scope import require_scope
+from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import check_text
 from outreach.runtime import Runtime
 from outreach.web.reads.segments import delete_segment, save_segment
@@ -21,6 +28,18 @@ VERBS: dict[str, Callable[[Runtime, int, str], Awaitable[None]]] = {
     "resume": resume_round,
     "cancel": cancel_round,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What comes with an approval: the hash that was shown (hex), the password or one-time code for a large
+    campaign, and where it comes from."""
+
+    seen: str = ""
+    proof: str = ""
+    remote: str = ""
+
+
 _ABOVE = "由上级机构管理，在这里只能查看。"
 _PROVIDER_CODE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -37,13 +56,69 @@ async def control_round(rt: Runtime, actor: Actor, row: Mapping[str, Any], verb:
         await append_audit(conn, actor, f"round.{verb}", f"round:{row['id']}", {"planned": row["planned"]})
 
 
-async def approve(rt: Runtime, actor: Actor, campaign: Mapping[str, Any]) -> None:
-    """Sign a campaign as the second person. Raises NotAllowed for its maker and outside the scope."""
+async def approve(
+    rt: Runtime, cache: SetCache, actor: Actor, campaign: Mapping[str, Any], signature: Signature
+) -> None:
+    """Sign a campaign as the second person. Raises NotAllowed for its makers and outside the scope, Conflict
+    where it has changed, InvalidInput at `proof` for a large one that is signed without proof."""
     if not campaign["is_own"]:
         raise NotAllowed(f"这个活动{_ABOVE}")
-    await approve_campaign(rt, campaign["id"], actor.name)
+    if await needs_proof(rt, cache, campaign):
+        await reconfirm(rt, actor, signature.proof, remote=signature.remote)
+    await approve_campaign(rt, campaign["id"], actor.name, seen=signature.seen)
+
+
+async def needs_proof(rt: Runtime, cache: SetCache, campaign: Mapping[str, Any]) -> bool:
+    """Whether a campaign is so large that its approver proves again who she is."""
     async with rt.db.begin() as conn:
-        await append_audit(conn, actor, "campaign.approve", f"campaign:{campaign['id']}")
+        return await largest_audience(conn, cache, campaign["id"]) > rt.settings.confirm_above
+
+
+async def refuse(rt: Runtime, actor: Actor, campaign: Mapping[str, Any], reason: str) -> None:
+    """Send a campaign back to its makers with a reason. Raises NotAllowed, InvalidInput, Conflict."""
+    if not campaign["is_own"]:
+        raise NotAllowed(f"这个活动{_ABOVE}")
+    await send_back(rt, campaign["id"], actor.name, reason)
+
+
+async def submit(rt: Runtime, actor: Actor, campaign: Mapping[str, Any], note: str = "") -> None:
+    """Ask for a signature. Raises NotAllowed outside the scope, InvalidInput for its wording, Conflict."""
+    if not campaign["is_own"]:
+        raise NotAllowed(f"这个活动{_ABOVE}")
+    await submit_campaign(rt, campaign["id"], actor.name, note=note.strip())
+
+
+async def extend(
+    rt: Runtime, actor: Actor, campaign: Mapping[str, Any], round_id: int, ends_at: datetime, note: str
+) -> None:
+    """Ask for a later end of a round. Raises NotAllowed, InvalidInput, Conflict."""
+    if not campaign["is_own"]:
+        raise NotAllowed(f"这个活动{_ABOVE}")
+    await ask_extension(rt, campaign["id"], round_id, ends_at, actor.name, note=note)
+
+
+async def answer_extension(
+    rt: Runtime, actor: Actor, campaign: Mapping[str, Any], refusal: str | None
+) -> None:
+    """Agree to a longer window, or refuse it with a reason. Raises NotAllowed, InvalidInput, Conflict."""
+    if not campaign["is_own"]:
+        raise NotAllowed(f"这个活动{_ABOVE}")
+    if refusal is None:
+        await approve_extension(rt, campaign["id"], actor.name)
+    else:
+        await refuse_extension(rt, campaign["id"], actor.name, refusal)
+
+
+async def change_campaign(
+    rt: Runtime, actor: Actor, campaign: Mapping[str, Any], draft: CampaignDraft
+) -> None:
+    """Replace a campaign that has not begun; a signature over it is void. Raises InvalidInput, NotFound,
+    NotAllowed, Conflict."""
+    if not campaign["is_own"]:
+        raise NotAllowed(f"这个活动{_ABOVE}")
+    async with rt.db.begin() as conn:
+        await require_scope(conn, actor, draft.org_id)
+    await edit_campaign(rt, campaign["id"], actor.name, draft)
 
 
 async def draft_campaign(rt: Runtime, actor: Actor, draft: CampaignDraft) -> int:

@@ -13,6 +13,7 @@ from outreach.errors import InvalidInput
 from outreach.governance.actor import Actor
 from outreach.labels.catalogue import load_attributes
 from outreach.ledger.content import compile_content, compose, file_text
+from outreach.ledger.notices import NOTICES
 from outreach.rendering.expressions import compile_template
 from outreach.rendering.sms_parts import Parts, count_parts
 from outreach.rendering.starters import load_season
@@ -86,6 +87,8 @@ def preview(
         return Preview(
             channel, signature, "公众号模板消息，按条免费", title=Markup("办理提醒"), fields=fields
         )
+    if channel in NOTICES:
+        return _notice(channel, content, values, signature)
     text = mark(content["text"], "email", values)
     subject = mark(content["subject"], "email", values)
     return Preview(channel, signature, "网页版和纯文本版一起发出", text=text, title=subject, frame=frame)
@@ -145,6 +148,18 @@ def _rcs(content: Mapping[str, Any], values: Values, signature: str) -> Preview:
         actions=tuple(mark(item["label"], "rcs", values) for item in content.get("actions", ())),
         chips=tuple(mark(item["label"], "rcs", values) for item in content.get("chips", ())),
         fallback=Markup(escape(f"【{signature}】")) + mark(content["text"], "sms", values),
+    )
+
+
+def _notice(channel: str, content: Mapping[str, Any], values: Values, signature: str) -> Preview:
+    title = content.get("title", "")
+    return Preview(
+        channel,
+        signature,
+        "卡片消息，免费" if title else "文字消息，免费",
+        text=mark(content["text"], channel, values),
+        title=mark(title, channel, values),
+        actions=(Markup("查看详情"),) if content.get("url") else (),
     )
 
 

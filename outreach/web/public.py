@@ -11,10 +11,12 @@ from fastapi.responses import FileResponse, Response
 from outreach.errors import NotFound
 from outreach.runtime import Runtime
 from outreach.web.public_bill import add_bill_pages
+from outreach.web.public_binding import add_binding_pages
 from outreach.web.public_entry import add_entry_pages
 from outreach.web.public_info import add_info_pages
+from outreach.web.public_leaflets import add_leaflet_pages
 from outreach.web.public_pages import FOLDER, HEADERS, STATIC, Site, public_route
-from outreach.web.public_types import Explanation, MessageProof, Rating
+from outreach.web.public_types import Binding, Explanation, MessageProof, Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class PublicDeps:
     stop_messages    (token of the unsubscribe link, 'page' or 'one-click'): record the opt-out; an unknown
                      token is ignored in silence
     rate             (rating of a statement): hand it to the service desk
+    binding          reminders on WeChat; None: not offered
     """
 
     rt: Runtime
@@ -35,6 +38,7 @@ class PublicDeps:
     explain_message: Callable[[str], Awaitable[Explanation | None]]
     stop_messages: Callable[[str, str], Awaitable[None]]
     rate: Callable[[Rating], Awaitable[None]]
+    binding: Binding | None = None
 
 
 def make_public_router(deps: PublicDeps) -> APIRouter:
@@ -45,6 +49,9 @@ def make_public_router(deps: PublicDeps) -> APIRouter:
     add_entry_pages(router, site, deps.rt, deps.send_code)
     add_bill_pages(router, site, deps.rt, deps.rate)
     add_info_pages(router, site, deps.rt, deps)
+    add_leaflet_pages(router, site, deps.rt)
+    if deps.binding is not None:
+        add_binding_pages(router, site, deps.rt, deps.binding)
     router.add_api_route("/public/{name}", _static, openapi_extra={"x-permission": "public"})
     return router
 

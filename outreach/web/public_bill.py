@@ -16,7 +16,7 @@ from outreach.statements.pdf import check_address, render_pdf
 from outreach.web.public_entry import cookie_name, remote_of, set_session
 from outreach.web.public_pages import HEADERS, Site, display_of, go, notice, page, words
 from outreach.web.public_types import Rating
-from outreach.web.public_view import bill_view, qr_path
+from outreach.web.public_view import bill_view, document_view, qr_path
 
 Rate = Callable[[Rating], Awaitable[None]]
 _PUBLIC = {"x-permission": "public"}
@@ -32,11 +32,11 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
             return _over(request, site)
         _, documents, chosen = opened
         address = check_address(site.base_url, chosen.digest)
-        view = bill_view(chosen, words(display_of(request).language))
+        w = words(display_of(request).language)
         return page(
-            request, site, "bill.html", bill=view, document=chosen, documents=documents,
-            n=documents.index(chosen), check_address=address, qr=qr_path(address),
-            rated="rated" in request.query_params,
+            request, site, f"{chosen.kind}.html", view=document_view(chosen, w), bill=bill_view(chosen, w),
+            document=chosen, documents=documents, n=documents.index(chosen), check_address=address,
+            qr=qr_path(address), rated="rated" in request.query_params,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)

@@ -24,6 +24,7 @@ from outreach.errors import NotFound, OutreachError, TooMany
 from outreach.governance.vault import SealBroken
 from outreach.logs import get_log
 from outreach.statements.money import yuan
+from outreach.statements.rules import readable
 
 FOLDER = Path(__file__).parents[2] / "templates" / "public"
 STATIC = {
@@ -137,6 +138,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["yuan"] = lambda text: yuan(Decimal(text))
+    environment.filters["readable"] = readable
     environment.filters["month"] = lambda month: f"{month // 100}-{month % 100:02d}"
     return environment
 

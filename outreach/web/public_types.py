@@ -35,6 +35,20 @@ class Rating:
     stars: int
 
 
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Binding an address that a provider proves (outreach.ledger.bindings).
+
+    begin    (link of the verified visit, as its hash): the provider's page; None when there is nobody to bind
+    take     (state, code from that page): keep who she is there; whether it was of use
+    confirm  (state, link of the visit that presses the button): bind; whether it was hers and in time
+    """
+
+    begin: Callable[[bytes], Awaitable[str | None]]
+    take: Callable[[str, str], Awaitable[bool]]
+    confirm: Callable[[str, bytes], Awaitable[bool]]
+
+
 class InfoDeps(Protocol):
     """The part of the wiring that the information pages use."""
 

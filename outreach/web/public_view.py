@@ -1,6 +1,6 @@
-"""What the statement's template shows that is not in the document word for word: sums in a sentence, bars."""
+"""What the templates of the documents show that is not in the document word for word: sentences, bars."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,11 +27,20 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class BillView:
-    """The sentences and figures around a document's tables."""
+class DocumentView:
+    """What the pages of all kinds of documents share."""
 
     title: str
     lead: str
+    due: Sequence[tuple[str, str]]
+    issued: str
+    digest_groups: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BillView:
+    """The sentences and figures around the tables of a yearly bill."""
+
     spared: str
     compared: str
     direction: str
@@ -39,9 +48,6 @@ class BillView:
     bars: Sequence[Bar]
     person_outcome: str
     unclaimed_lead: str
-    due: Sequence[tuple[str, str]]
-    issued: str
-    digest_groups: Sequence[str]
     sections: Sequence[tuple[str, Mapping[str, Any]]]
 
 
@@ -53,14 +59,26 @@ class QrPath:
     size: int
 
 
-def bill_view(document: Document, w: Mapping[str, str]) -> BillView:
-    """Prepare one document for the page in the words of a language."""
+def document_view(document: Document, w: Mapping[str, str]) -> DocumentView:
+    """Prepare what a document of any kind shows, in the words of a language."""
+    content = document.content
+    return DocumentView(
+        title=w[f"title_{document.kind}"].format(year=document.year),
+        lead=_LEADS[document.kind](content, w),
+        due=[(_due_day(due, w), due["what"]) for due in content["due"]],
+        issued=datetime.fromisoformat(content["issue"]["at"]).strftime("%Y-%m-%d %H:%M"),
+        digest_groups=[document.digest[start : start + 8] for start in range(0, 64, 8)],
+    )
+
+
+def bill_view(document: Document, w: Mapping[str, str]) -> BillView | None:
+    """Prepare the tables of a yearly bill; None for the other kinds."""
+    if document.kind != "yearly_bill":
+        return None
     content = document.content
     reduction = content["enjoyed"]["reduction"]
     compared, direction = _compared(Decimal(reduction["total"]), Decimal(reduction["last_year"]), w)
     return BillView(
-        title=w["bill_title"].format(year=document.year),
-        lead=_lead(content, w),
         spared=yuan(Decimal(reduction["total"])),
         compared=compared,
         direction=direction,
@@ -68,9 +86,6 @@ def bill_view(document: Document, w: Mapping[str, str]) -> BillView:
         bars=_bars(reduction["lines"], w),
         person_outcome=w[f"person_{content['person']['outcome']}"] if content["person"] else "",
         unclaimed_lead=_unclaimed_lead(Decimal(content["unclaimed"]["total"]), w),
-        due=[(_due_day(due, w), due["what"]) for due in content["due"]],
-        issued=datetime.fromisoformat(content["issue"]["at"]).strftime("%Y-%m-%d %H:%M"),
-        digest_groups=[document.digest[start : start + 8] for start in range(0, 64, 8)],
         sections=[(name, content["enjoyed"][name]) for name in ("refund", "deduction", "timing")],
     )
 
@@ -132,3 +147,29 @@ def _due_day(due: Mapping[str, Any], w: Mapping[str, str]) -> str:
     if due["day"]:
         return date.fromisoformat(due["day"]).strftime("%Y-%m-%d")
     return w["due_unknown"].format(year=due["month"] // 100, month=due["month"] % 100)
+
+
+def _lead_pack(content: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    lead = w["pack_lead"].format(count=content["count"])
+    waiting = content["unclaimed"]
+    if not waiting["count"]:
+        return lead
+    total = Decimal(waiting["total"])
+    amount = w["pack_lead_amount"].format(amount=yuan(total)) if total else ""
+    return f"{lead} {w['pack_lead_unclaimed'].format(count=waiting['count'], amount=amount)}"
+
+
+def _lead_checkup(content: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    return w["checkup_lead"].format(**content["counts"])
+
+
+def _lead_benefits(content: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    return w["benefits_lead"].format(year=content["year"])
+
+
+_LEADS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], str]] = {
+    "yearly_bill": _lead,
+    "benefit_bill": _lead_benefits,
+    "gift_pack": _lead_pack,
+    "checkup": _lead_checkup,
+}

@@ -1,8 +1,10 @@
 """What the taxpayers' pages need from the rest of the house, wired for one web process."""
 
 from datetime import datetime
+from functools import partial
 
 from outreach.db.sql import load_queries
+from outreach.ledger.bindings import begin_binding, confirm_binding, take_binding
 from outreach.ledger.direct import send_direct
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.inbound import opt_out_by_token
@@ -10,7 +12,8 @@ from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
 from outreach.service.ratings import keep_rating
 from outreach.web.public import PublicDeps
-from outreach.web.public_types import Explanation, MessageProof, Rating
+from outreach.web.public_binding import BACK
+from outreach.web.public_types import Binding, Explanation, MessageProof, Rating
 
 _SQL = load_queries(__file__)
 
@@ -49,4 +52,9 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
     async def rate(rating: Rating) -> None:
         await keep_rating(rt, rating.taxpayer_id, rating.statement_id, rating.stars)
 
-    return PublicDeps(rt, send_code, check_message, explain_message, stop_messages, rate)
+    binding = Binding(
+        partial(begin_binding, rt, fleet, back=f"{rt.settings.base_url}{BACK}"),
+        partial(take_binding, rt, fleet),
+        partial(confirm_binding, rt),
+    )
+    return PublicDeps(rt, send_code, check_message, explain_message, stop_messages, rate, binding)

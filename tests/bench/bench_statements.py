@@ -22,7 +22,8 @@ from outreach.statements.benefits import compute_line
 from outreach.statements.bill import issue_yearly_bills
 from outreach.statements.documents import read_documents
 from outreach.statements.links import LinkRequest, issue_links
-from outreach.statements.pdf import render_pdf
+from outreach.statements.pdf import render_pdf, set_paper
+from outreach.statements.pdf_pages import write_papers
 from tests.bench.rows import Row, cost, rate
 
 _TAXPAYER = (
@@ -55,12 +56,14 @@ async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
     households = 4_000 if quick else 40_000
     await _fill(rt, households)
     began = time.perf_counter()
-    issued = await issue_yearly_bills(rt, 2025, scope_org_id=1)
+    # A process takes a second to start: more than a quick run has to compute.
+    issued = await issue_yearly_bills(rt, 2025, scope_org_id=1, processes=1 if quick else 2)
     bills = issued.documents / (time.perf_counter() - began)
     return [
         await _bill_row(rt, bills),
         await _link_row(rt),
         await _pdf_row(rt),
+        await _merged_row(rt),
     ]
 
 
@@ -84,11 +87,20 @@ async def _link_row(rt: Runtime) -> Row:
 async def _pdf_row(rt: Runtime) -> Row:
     documents = await read_documents(rt, list(range(1, 51)))
     render_pdf(documents[0].content, documents[0].digest, "https://t.example.gov.cn")
-    began = time.perf_counter()
+    began = time.process_time()
     for document in documents:
         render_pdf(document.content, document.digest, "https://t.example.gov.cn")
-    made = len(documents) / (time.perf_counter() - began)
+    made = len(documents) / (time.process_time() - began)
     return rate("PDFs on one core", made, unit="PDF/s", budget=100)
+
+
+async def _merged_row(rt: Runtime) -> Row:
+    """What a print shop gets: one file, the font once."""
+    documents = await read_documents(rt, list(range(1, 51)))
+    began = time.process_time()
+    write_papers([set_paper(one.content, one.digest, "https://t.example.gov.cn") for one in documents])
+    made = len(documents) / (time.process_time() - began)
+    return rate("documents in a merged PDF on one core", made, unit="documents/s")
 
 
 async def _copy_rate(rt: Runtime) -> float:

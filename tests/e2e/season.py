@@ -6,7 +6,8 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, approve_campaign, create_campaign
+from campaigns.approval import approve_campaign, submit_campaign
+from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, create_campaign
 from campaigns.exclusions import exclude
 from outreach.clock import BEIJING
 from outreach.db.copy import copy_rows
@@ -43,6 +44,7 @@ async def write_campaigns(rt: Runtime) -> tuple[int, int]:
         "exempt_segment": "iit.exempt",
         "dispute_segment": "iit.disputed",
         "holdout_permille": 20,
+        "variables": {"tax_year": "2025", "deadline": "2026-06-30"},
         "quota_messages": 2,
         "quota_days": 7,
     }
@@ -50,6 +52,7 @@ async def write_campaigns(rt: Runtime) -> tuple[int, int]:
         code="iit-2025-beihe", name="2025 年度个人所得税综合所得汇算清缴提醒", rounds=waves, **draft
     )
     campaign = await create_campaign(rt, "planner", main)
+    await submit_campaign(rt, campaign, "planner")
     await approve_campaign(rt, campaign, "approver")
     other = CampaignDraft(
         code="iit-2025-recheck",
@@ -57,7 +60,9 @@ async def write_campaigns(rt: Runtime) -> tuple[int, int]:
         rounds=waves[2:],
         **{**draft, "quota_messages": None, "quota_days": None},
     )
-    return campaign, await create_campaign(rt, "planner", other)
+    draft_id = await create_campaign(rt, "planner", other)
+    await submit_campaign(rt, draft_id, "planner", note="两地试点，请核对人群条件。")
+    return campaign, draft_id
 
 
 async def play_round(

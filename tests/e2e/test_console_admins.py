@@ -188,3 +188,13 @@ async def test_a_wrong_gateway_form_never_sends_a_secret_back(console: Console) 
         await page.click("button:has-text('添加网关')")
         await expect(page.locator("#name-error")).to_be_visible()
         assert "a-secret-of-ours" not in await page.content()
+
+
+async def test_an_account_is_tried_without_sending_and_the_page_says_what_is_wrong(console: Console) -> None:
+    async with console.visit() as page:
+        await page.goto("/console/settings/gateways")
+        row = page.locator("tr", has_text="演练·微信公众号")
+        await row.locator("button:has-text('检测')").click()
+        said = page.locator("tr", has_text="演练·微信公众号").locator("[role=status]")
+        await expect(said).to_contain_text("无法连接公众平台，请检查网络和接口地址")
+        await is_open_to_everybody(page)

@@ -34,6 +34,7 @@ PAGES = (
     "/console/settings/imports/1",
     "/console/statements",
     "/console/service",
+    "/console/service/uplinks",
     "/console/search?q=北河",
     "/console/me",
     "/console/nowhere",

@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI
 from pyroaring import BitMap
 
-from campaigns.campaigns import approve_campaign
+from campaigns.approval import approve_campaign, submit_campaign
 from campaigns.rounds import tick
 from outreach.governance.api_keys import create_key
 from outreach.governance.permissions import PERMISSIONS
@@ -122,6 +122,7 @@ class Town:
         await plan_rehearsal(self.rt, ports, ids, faults={}, capable=1.0)
         steps = [{"channel": channel, "template": "remind"} for channel in channels]
         campaign = await self.campaign(unit, rounds=[{**CAMPAIGN["rounds"][0], "steps": steps}])
+        await submit_campaign(self.rt, campaign, "maker")
         await approve_campaign(self.rt, campaign, "checker")
         await tick(ticker(self.rt))
         row = await self.rt.db.fetch_one("select id from round where campaign_id = %(id)s", {"id": campaign})

@@ -127,7 +127,7 @@ class Stage:
             "update address set value_enc = %(value)s, bidx = %(bidx)s, dest = %(dest)s"
             " where person_id = %(person)s and kind = 'mobile'",
             {
-                "value": vault.encrypt("address", "value_enc", person * 4, number),
+                "value": vault.encrypt("address", "value_enc", person * 8, number),
                 "bidx": bidx,
                 "dest": vault.dest(bidx),
                 "person": person,

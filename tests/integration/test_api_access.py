@@ -114,6 +114,7 @@ async def as_staff(
 
 async def test_a_person_approves_what_a_machine_has_drafted(town: Town) -> None:
     number = await town.campaign(COUNTY)
+    assert (await town.post(f"/campaigns/{number}/submit", {}, unit=COUNTY)).json()["state"] == "in_review"
     cookies, csrf = await staff(town, "approver", "approver")
     path = f"/campaigns/{number}/approve"
     forged = await as_staff(town, "POST", path, cookies, "x" * len(csrf))
@@ -127,11 +128,11 @@ async def test_a_person_approves_what_a_machine_has_drafted(town: Town) -> None:
         },
     )
     assert foreign.status_code == 403
-    answer = await as_staff(town, "POST", path, cookies, csrf)
+    answer = await as_staff(town, "POST", path, cookies, csrf, json={})
     assert answer.status_code == 200, answer.text
-    assert (answer.json()["state"], answer.json()["approved_by"]) == ("running", "approver")
+    assert (answer.json()["state"], answer.json()["approved_by"]) == ("approved", "approver")
     assert len(answer.json()["approved_hash"]) == 64
-    assert (await as_staff(town, "POST", path, cookies, csrf)).status_code == 409
+    assert (await as_staff(town, "POST", path, cookies, csrf, json={})).status_code == 409
 
 
 async def test_a_person_issues_and_revokes_keys(town: Town) -> None:

@@ -170,3 +170,52 @@ async def test_a_round_that_has_not_started_has_no_figures(town: Town) -> None:
     shown = (await town.get(f"/rounds/{row['id']}")).json()
     assert (shown["audience"], shown["planned"], shown["messages"]) == (None, None, {})
     assert shown["stalls"] == ["活动还没有审批，审批通过后轮次按时自动开始。"]
+
+
+async def test_a_campaign_is_changed_submitted_and_looked_up(town: Town) -> None:
+    number = await town.campaign(COUNTY)
+    changed = {**CAMPAIGN, "code": f"c{COUNTY}", "purpose": "别的目的", "allowances": ["amount"]}
+    shown = (await town.ask("PUT", f"/campaigns/{number}", unit=COUNTY, json=changed)).json()
+    assert (shown["purpose"], shown["allowances"], shown["state"]) == ("别的目的", ["amount"], "draft")
+    answer = await town.post(f"/campaigns/{number}/submit", {"note": "请核对"}, unit=COUNTY)
+    assert answer.json()["state"] == "in_review"
+    (review,) = (await town.get(f"/campaigns/{number}/reviews", unit=COUNTY)).json()
+    assert (review["note"], review["decision"], len(review["hash"])) == ("请核对", None, 64)
+    assert (await town.ask("PUT", f"/campaigns/{number}", unit=SISTER, json=changed)).status_code == 404
+
+
+async def test_a_refused_wording_is_listed_place_by_place(town: Town) -> None:
+    message = {"channel": "sms", "content": {"text": "您必须办理，应补150元。"}}
+    body = {"code": "harsh", "name": "催办", "message": message}
+    assert (await town.post("/templates", body)).status_code == 201
+    steps = [{"channel": "sms", "template": "harsh"}]
+    number = await town.campaign(CITY, rounds=[{**CAMPAIGN["rounds"][0], "steps": steps}])
+    answer = await town.post(f"/campaigns/{number}/submit", {}, unit=CITY)
+    assert answer.status_code == 422
+    faults = answer.json()["details"]["faults"]
+    assert {fault["field"] for fault in faults} == {"第 1 轮第 1 级「催办」正文"}
+    assert [("必须" in f["reason"], "150元" in f["reason"]) for f in faults] == [(True, False), (False, True)]
+
+
+async def test_a_campaign_stands_goes_on_and_is_given_up(town: Town) -> None:
+    number, _ = await town.running_round(CITY)
+    for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        answer = await town.post(f"/campaigns/{number}/{verb}", unit=CITY)
+        assert (answer.status_code, answer.json()["state"]) == (200, state)
+    assert (await town.post(f"/campaigns/{number}/resume", unit=CITY)).status_code == 409
+    assert (await town.post(f"/campaigns/{number}/pause", unit=COUNTY)).status_code == 403
+    rounds = await town.rt.db.fetch("select state from round")
+    assert [row["state"] for row in rounds] == ["cancelled"]
+
+
+async def test_a_longer_window_is_asked_for_and_a_price_is_noted(town: Town) -> None:
+    number, round_id = await town.running_round(CITY)
+    later = {"round_id": round_id, "ends_at": (START + timedelta(days=20)).isoformat(), "note": "延长"}
+    assert (await town.post(f"/campaigns/{number}/extensions", later, unit=CITY)).status_code == 201
+    early = {**later, "ends_at": START.isoformat()}
+    assert (await town.post(f"/campaigns/{number}/extensions", early, unit=CITY)).status_code == 422
+    gateway = (await town.get("/prices")).json()[0]["gateway_id"]
+    assert (await town.ask("PUT", f"/prices/{gateway}", json={"yuan": "0.0350"})).status_code == 204
+    priced = [row for row in (await town.get("/prices")).json() if row["gateway_id"] == gateway]
+    assert [row["yuan"] for row in priced] == ["0.0350"]
+    assert (await town.ask("PUT", f"/prices/{gateway}", json={"yuan": "-1"})).status_code == 422

@@ -6,6 +6,7 @@ import pytest
 import xlsxwriter
 
 from outreach.imports.report import ImportReport
+from outreach.labels.derived import refresh_derived
 from outreach.registry.imports_persons import import_persons
 from outreach.runtime import Runtime
 from tests.import_files import (
@@ -139,3 +140,36 @@ async def test_an_office_excel_with_title_merged_header_and_full_width_digits(
     assert (row, field) == (7, "证件号码")
     assert "末位丢失" in reason
     assert await contact_of(rt, firm["纳税人识别号"]) == ("张　伟", {"mobile": "13800138000"})
+
+
+async def test_accounts_of_wecom_and_dingtalk_are_addresses(rt: Runtime, tmp_path: Path) -> None:
+    firm = company()
+    await load_taxpayers(rt, tmp_path, [firm])
+    clerk = {
+        "姓名": "张伟",
+        "证件号码": numbers.id_no(),
+        "身份": "办税员",
+        "纳税人识别号": firm["纳税人识别号"],
+    }
+    wrong = {
+        **clerk,
+        "姓名": "李娜",
+        "证件号码": numbers.id_no(),
+        "企业微信账号": "张三|李四",
+        "钉钉账号": "a b",
+    }
+    report = await load_persons(
+        rt, tmp_path, [{**clerk, "企业微信账号": "ZhangWei", "钉钉账号": "Zw-0571"}, wrong]
+    )
+    assert await contact_of(rt, firm["纳税人识别号"]) == (
+        "张伟",
+        {"wecom_userid": "zhangwei", "dingtalk_userid": "Zw-0571"},
+    )
+    problems = [(field, refused) for _, field, _, refused in await problems_of(rt, report)]
+    assert problems == [("企业微信账号", False), ("钉钉账号", False)]
+    async with rt.db.begin() as conn:
+        await refresh_derived(conn, source="test")
+    rows = await rt.db.fetch(
+        "select set_key from set_chunk where set_key like 'reach:%%' and length(data) > 8"
+    )
+    assert {row["set_key"] for row in rows} == {"reach:wecom", "reach:dingtalk"}

@@ -85,7 +85,8 @@ async def test_a_month_leaves_and_comes_back_as_it_was(rt: Runtime, tmp_path: Pa
     assert audit.agrees
     await archive(rt, tmp_path)
     assert (await rows_of(rt)) == [[], []]
-    assert await rt.db.fetch("select action from audit_event order by id") == [
+    query = "select action from audit_event where action like 'period.%%' order by id"
+    assert await rt.db.fetch(query) == [
         {"action": "period.archive"},
         {"action": "period.restore"},
         {"action": "period.archive"},

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from random import Random
 
-from outreach.statements.content import AnnualFact, BenefitFact, EarlierFact, Household, TaxFact
+from outreach.statements.household import AnnualFact, BenefitFact, EarlierFact, Household, TaxFact
 from outreach.statements.rules import catalogue
 from tests.unit.benefit_examples import WORKED, Example
 

@@ -9,20 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outreach.statements.content import (
-    EFFECTS,
+from outreach.statements.benefit_lines import EFFECTS
+from outreach.statements.content import build_bill, canonical, content_hash, lasting
+from outreach.statements.due import filing_deadline, next_due_dates
+from outreach.statements.household import (
     AnnualFact,
     BenefitFact,
     EarlierFact,
     Household,
     TaxFact,
-    build_bill,
-    canonical,
-    content_hash,
-    lasting,
     mask_tax_no,
 )
-from outreach.statements.due import filing_deadline, next_due_dates
 from outreach.statements.record_files import detect_kind
 from outreach.statements.rules import RuleNotInForce, catalogue
 

@@ -12,7 +12,6 @@ from outreach.rendering.starters import FOLDER, Season, Starter, load_season
 
 SIGNATURE = "国家税务总局某某市税务局"
 
-# ruff: noqa: E501
 # The texts stand as in the domain's table, each in one line.
 TABLE = [
     (

@@ -12,8 +12,10 @@ import pylopdf_fonts_zh_cn
 import pytest
 
 from outreach.statements.cff import CffFont, read_dict, read_index
-from outreach.statements.content import BenefitFact, Household, TaxFact, build_bill, canonical, content_hash
-from outreach.statements.pdf import check_address, render_pdf
+from outreach.statements.content import build_bill, canonical, content_hash
+from outreach.statements.household import BenefitFact, Household, TaxFact
+from outreach.statements.pdf import check_address, render_pdf, set_paper
+from outreach.statements.pdf_pages import write_papers
 from outreach.statements.pdf_sheet import text_width, wrap
 
 NAME = "示例市" + "春风里新能源装备制造与供应链管理服务" * 2 + "有限责任公司"
@@ -32,17 +34,43 @@ def sample(benefits: int = 3) -> tuple[dict[str, object], str]:
 
 
 def streams(pdf: bytes) -> list[bytes]:
-    found = re.findall(rb"/FlateDecode \][^\n]*\n?>>\s*stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    found = re.findall(rb"/FlateDecode [^\n]*>>\nstream\n(.*?)\nendstream", pdf, re.DOTALL)
     return [zlib.decompress(body) for body in found]
+
+
+def objects(pdf: bytes) -> bytes:
+    """The file with the bodies of its object streams laid open."""
+    return pdf + b"\n".join(part for part in streams(pdf) if b"<<" in part)
 
 
 def test_font_is_embedded_and_text_is_mapped() -> None:
     pdf = render_pdf(*sample(), "https://t.example.gov.cn")
-    assert pdf.startswith(b"%PDF") and b"/CIDFontType0C" in pdf and b"/ToUnicode" in pdf
+    assert pdf.startswith(b"%PDF") and b"/CIDFontType0C" in pdf and b"/ToUnicode" in objects(pdf)
     assert b"Helvetica" not in pdf and len(pdf) < 120_000
     maps = b"".join(part for part in streams(pdf) if b"beginbfchar" in part)
     for character in "账单减免春装备":
         assert character.encode("utf-16-be").hex().encode() in maps
+
+
+def test_structure_can_be_read_aloud() -> None:
+    """Tags (ISO 32000-1 section 14.7): language, headings, every element found from its page and back."""
+    pdf = objects(render_pdf(*sample(40), "https://t.example.gov.cn"))
+    for expected in (b"/Lang (zh-CN)", b"/Marked true", b"/S /Document", b"/S /H1", b"/S /H2", b"/S /Figure"):
+        assert expected in pdf
+    marked = [int(found) for found in re.findall(rb"/MCID (\d+)>> BDC", pdf)]
+    elements = [
+        int(found) for found in re.findall(rb"/Type /StructElem /S /\w+ /P \d+ 0 R /Pg \d+ 0 R /K (\d+)", pdf)
+    ]
+    assert sorted(marked) == sorted(elements) and len(marked) > 60
+    assert pdf.count(b"BDC\n") + pdf.count(b"BMC\n") == len(re.findall(rb"\nEMC", pdf))
+
+
+def test_a_merged_job_holds_the_font_once() -> None:
+    content, digest = sample()
+    paper = set_paper(content, digest, "https://t.example.gov.cn")
+    merged = write_papers([paper] * 20)
+    assert objects(merged).count(b"/FontFile3") == 1 and b"/Count 20 " in objects(merged)
+    assert len(merged) < 5 * len(write_papers([paper]))
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler is not installed")

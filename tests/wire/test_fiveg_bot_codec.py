@@ -2,6 +2,7 @@
 
 import string
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.base import Action, Card, Outcome
+from channels.cards import (
+    ContentError,
+    check_card,
+    compose_card,
+    compose_chips,
+    pack_postback,
+    unpack_postback,
+)
 from channels.errors import Fault
-from channels.fiveg_bot.cards import ContentError, compose_card, compose_chips
 from channels.fiveg_bot.client import resolve_base, strip_prefix
 from channels.fiveg_bot.codes import FAULT_OF, classify, pause_after, token_refused
-from channels.fiveg_bot.keys import pack_key, pack_postback, unpack_key, unpack_postback
+from channels.fiveg_bot.keys import pack_key, unpack_key
 from channels.gateways.fiveg_bot.schema import CARD as CARD_SCHEMA
 from channels.gateways.fiveg_bot.schema import SUGGESTIONS
 from channels.http import Response
@@ -101,6 +109,10 @@ ACTIONS = st.builds(
             "2024-06-01T09:00:00+08:00/2024-05-01T10:00:00+08:00",
             "2024-06-01T09:00:00/2024-06-01T10:00:00",
             "2024-06-01/2024-06-02",
+            "39.9,116.4,税务局",
+            "95,116.4,税务局",
+            "39.9,116.4,",
+            " ",
         ]
     ),
     st.sampled_from(["", "ack", "字" * 700]),
@@ -111,6 +123,10 @@ CARDS = st.builds(
     st.text(max_size=30) | st.just("文" * 2000) | st.just("文" * 2001),
     actions=st.lists(ACTIONS, max_size=5).map(tuple),
     chips=st.lists(ACTIONS, min_size=1, max_size=12).map(tuple),
+    layout=st.sampled_from(["vertical", "left", "right", "down"]),
+    height=st.sampled_from(["short", "tall"]),
+    width=st.sampled_from(["small", "medium"]),
+    more=st.lists(st.builds(Card, st.text(max_size=9), st.text(max_size=9)), max_size=13).map(tuple),
 )
 
 
@@ -137,7 +153,21 @@ def with_action(kind: str, value: str = "", label: str = "标签", postback: str
         (Card("", "文" * 2001), Fault.REJECTED, "body_too_long"),
         (Card("题", "", actions=CARD.actions * 3), Fault.UNSUPPORTED, "too_many_actions"),
         (Card("题", "", chips=CARD.chips * 12), Fault.UNSUPPORTED, "too_many_chips"),
-        (with_action("map"), Fault.UNSUPPORTED, "action_kind_unknown"),
+        (with_action("video"), Fault.UNSUPPORTED, "action_kind_unknown"),
+        (with_action("map"), Fault.REJECTED, "location_invalid"),
+        (with_action("map", "91,116.4,大厅"), Fault.REJECTED, "location_invalid"),
+        (with_action("url", "http://tax.example.gov.cn/"), Fault.REJECTED, "url_invalid"),
+        (Card("题", "", layout="diagonal"), Fault.REJECTED, "layout_unknown"),
+        (Card("题", "", height="huge"), Fault.REJECTED, "height_unknown"),
+        (Card("题", "", width="wide"), Fault.REJECTED, "width_unknown"),
+        (Card("题", "", more=(Card("题", ""),) * 12), Fault.UNSUPPORTED, "too_many_cards"),
+        (Card("题", "", layout="left", more=(Card("题", ""),)), Fault.REJECTED, "layout_in_carousel"),
+        (
+            Card("题", "", width="small", more=(Card("题", "", height="tall"),)),
+            Fault.REJECTED,
+            "height_too_tall",
+        ),
+        (Card("题", "", more=(Card("题", "", chips=CARD.chips),)), Fault.REJECTED, "carousel_nested"),
         (with_action("reply", label=""), Fault.REJECTED, "label_empty"),
         (with_action("reply", label="字" * 26), Fault.REJECTED, "label_too_long"),
         (with_action("reply", postback="x" * 2048), Fault.REJECTED, "postback_too_long"),
@@ -155,6 +185,43 @@ async def test_unusable_cards_never_leave(card: Card, fault: Fault, code: str) -
     subject = offline()
     [result] = await subject.send([plain("k", "13800138000", "短信", card)])
     assert (result.key, result.outcome, result.fault, result.code) == ("k", Outcome.REFUSED, fault, code)
+
+
+@pytest.mark.parametrize(
+    ("card", "place"),
+    [
+        (Card("题" * 201, ""), "title"),
+        (Card("题", "", more=(Card("题", ""), Card("题", "文" * 2001))), "more.1.body"),
+        (Card("题", "", more=(Card("", ""),)), "more.0.title"),
+        (with_action("dial", "x"), "actions.0.value"),
+        (with_action("reply", label="字" * 26), "actions.0.label"),
+        (Card("题", "", chips=(*CARD.chips, Action("reply", ""))), "chips.1.label"),
+        (Card("题", "", more=(with_action("map", "0,181,x"),)), "more.0.actions.0.value"),
+    ],
+)
+def test_an_error_names_its_place(card: Card, place: str) -> None:
+    with pytest.raises(ContentError, match=f"{place}: ") as caught:
+        check_card(card)
+    assert caught.value.place == place
+
+
+def test_gaps_are_filled_later() -> None:
+    card = with_action("url", "", label="")
+    check_card(card, unfinished={"actions.0.value", "actions.0.label"}.__contains__)
+    with pytest.raises(ContentError, match="label_too_long"):
+        check_card(with_action("url", "", label="字" * 26), unfinished=lambda _: True)
+
+
+def test_cards_that_lie_and_carousels() -> None:
+    lying = compose_card(Card("题", "", layout="right"), KEY)["message"]["generalPurposeCard"]["layout"]
+    assert lying == {"cardOrientation": "HORIZONTAL", "imageAlignment": "RIGHT"}
+    document = compose_card(replace(CARD, width="small", more=(with_action("map", "12366大厅"),)), KEY)
+    CARD_SCHEMA(document, "")
+    carousel = document["message"]["generalPurposeCardCarousel"]
+    assert carousel["layout"] == {"cardWidth": "SMALL_WIDTH"}
+    assert [content["title"] for content in carousel["content"]] == ["示例标题", "标题"]
+    place = compose_card(with_action("map", "40.8,111.7,办税服务厅"), KEY)
+    CARD_SCHEMA(place, "")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from channels.gateways.base import Faults, Simulator
+from channels.gateways.base import Faults, Simulator, shown_number
 from channels.gateways.dingtalk.notices import Notices, Task
 from channels.gateways.dingtalk.pushes import Pusher
 from channels.gateways.dingtalk.robot import Robot, RobotDesk
@@ -197,7 +197,7 @@ class DingtalkSimulator(Simulator):
         if code := self.notices.forbid(user, content):
             task.forbidden.append({"code": code, "count": 1, "userid": user})
             return task.users.setdefault("forbidden", []).append(user)
-        entry = self.books.record(key="", address=user, ref=str(task.number), text=words)
+        entry = self.books.record(key=shown_number(words), address=user, ref=str(task.number), text=words)
         if self.fate(user, "fail"):
             self.books.mark(entry.number, "failed")
             return task.users.setdefault("failed", []).append(user)

@@ -14,6 +14,7 @@ import orjson
 
 from channels.gateways.base import BookEntry, Faults, Simulator
 from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.wechat_official.logins import Logins
 from channels.gateways.wechat_official.pushes import Pusher, cdata, event_xml
 from channels.gateways.wechat_official.rules import complain
 from channels.gateways.wechat_official.tokens import LIFE, Refused, TokenDesk
@@ -28,6 +29,8 @@ DEMO_TEMPLATES: Mapping[str, tuple[str, ...]] = {
 _OPENID = re.compile(r"o[A-Za-z0-9_-]{5,63}")
 _PAGE = re.compile(r"[A-Za-z0-9_][\w./?=&%-]*")
 _ACCOUNT = "gh_sim"
+_NOTICE = "/cgi-bin/message/subscribe/bizsend"
+_NOTICE_FIELDS = {"touser", "template_id", "page", "miniprogram", "data", "miniprogram_state", "lang"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,9 @@ class Account:
 
 class WechatOfficialSimulator(Simulator):
     """Every well-formed openid follows until it unfollows (`uplink`, or POST /_sim/followers with
-    `follow` and `unfollow`, lists of openids). POST /_sim/templates adds templates: id to list of keys."""
+    `follow` and `unfollow`, lists of openids). POST /_sim/templates adds templates: id to list of keys. POST
+    /_sim/visitor with `openid` says who opens the login page. Everybody has subscribed for good, unless POST
+    /_sim/consents says of an openid how many notices it still takes."""
 
     name = "wechat_official"
 
@@ -63,6 +68,7 @@ class WechatOfficialSimulator(Simulator):
         super().__init__(faults)
         self.account = account or Account()
         self.tokens = TokenDesk(clock, self.account.token_seconds)
+        self.logins = Logins(self.account.app_id, clock)
         self.pusher = Pusher(
             callback_url,
             self.account.callback_token,
@@ -72,6 +78,7 @@ class WechatOfficialSimulator(Simulator):
         )
         self.templates = dict(self.account.templates)
         self.unfollowed: set[str] = set()
+        self.consents: dict[str, int] = {}
         self.calls = 0
         self._clock = clock
         self._sent: dict[tuple[str, str], tuple[float, int]] = {}
@@ -122,6 +129,10 @@ class WechatOfficialSimulator(Simulator):
                 raise Refused(40164, f"invalid ip {client}, not in whitelist")
             if (method, path) == ("POST", "/cgi-bin/message/template/send"):
                 return await self._send(query, body, receive, send)
+            if (method, path) == ("POST", _NOTICE):
+                return await self._notify(query, body, receive, send)
+            if (method, path) == ("GET", "/connect/oauth2/authorize"):
+                return await _redirect(send, self.logins.send_back(query))
             answer = self._manage(method, path, query, body)
         except Refused as error:
             answer = _error(error)
@@ -134,6 +145,12 @@ class WechatOfficialSimulator(Simulator):
             self.unfollowed |= set(change.get("unfollow", ()))
             self.unfollowed -= set(change.get("follow", ()))
             return {"unfollowed": len(self.unfollowed)}
+        if (method, path) == ("POST", "/_sim/consents"):
+            self.consents.update({openid: int(count) for openid, count in orjson.loads(body).items()})
+            return {"consents": len(self.consents)}
+        if (method, path) == ("POST", "/_sim/visitor"):
+            self.logins.visitor = str(orjson.loads(body)["openid"])
+            return {"visitor": self.logins.visitor}
         if (method, path) == ("POST", "/_sim/templates"):
             self.templates.update({name: tuple(keys) for name, keys in orjson.loads(body).items()})
             return {"templates": len(self.templates)}
@@ -145,6 +162,9 @@ class WechatOfficialSimulator(Simulator):
                 asked = _object(body)
                 self._recognise(asked)
                 return _token(*self.tokens.stable(force=asked.get("force_refresh") is True))
+            case "GET", "/sns/oauth2/access_token":
+                self._know(query)
+                return self.logins.exchange(query)
             case "GET", "/cgi-bin/token":
                 self._recognise(query)
                 return _token(*self.tokens.classic())
@@ -160,6 +180,9 @@ class WechatOfficialSimulator(Simulator):
     def _recognise(self, asked: Mapping[str, Any]) -> None:
         if asked.get("grant_type") != "client_credential":
             raise Refused(40002, "invalid grant_type")
+        self._know(asked)
+
+    def _know(self, asked: Mapping[str, Any]) -> None:
         if asked.get("appid") != self.account.app_id:
             raise Refused(40013, "invalid appid")
         if asked.get("secret") != self.account.app_secret:
@@ -183,6 +206,40 @@ class WechatOfficialSimulator(Simulator):
         if fate == "reject" or openid in self.unfollowed:
             raise Refused(43004, "require subscribe")
         return await self._accept(message, openid, own_id, receive, send)
+
+    async def _notify(self, query: Mapping[str, str], body: bytes, receive: Any, send: Any) -> None:
+        """A subscription notice: no key of the sender, no number in the answer, and one consent for each,
+        unless it was given for good."""
+        self.tokens.judge(query.get("access_token", ""))
+        message = _object(body)
+        if message.keys() - _NOTICE_FIELDS:
+            raise Refused(47001, "data format error")
+        openid, _ = self._validate({**message, "url": message.get("page", "")})
+        fate = self.fate(openid, "reject", "throttle", "drop_before")
+        if fate == "drop_before":
+            return await cut_connection(receive)
+        if fate == "throttle":
+            raise Refused(45011, "api minute-quota reach limit, must slower, retry next minute")
+        if fate == "reject":
+            raise Refused(40003, "invalid openid")
+        left = self.consents.get(openid)
+        if left == 0:
+            raise Refused(43101, "user refuse to accept the msg")
+        if left is not None:
+            self.consents[openid] = left - 1
+        text = "".join(entry["value"] for entry in message["data"].values())
+        self.books.record(key="", address=openid, ref="", text=text)
+        return await self._answer_late(openid, {"errcode": 0, "errmsg": "ok"}, receive, send)
+
+    async def _answer_late(self, openid: str, answer: dict[str, Any], receive: Any, send: Any) -> None:
+        fate = self.fate(openid, "drop_after", "error_after", "slow")
+        if fate == "drop_after":
+            return await cut_connection(receive)
+        if fate == "error_after":
+            return await _answer(send, 502, None)
+        if fate == "slow":
+            await asyncio.sleep(self.faults.slow_seconds)
+        return await _answer(send, 200, answer)
 
     def _validate(self, message: Mapping[str, Any]) -> tuple[str, str]:
         openid, own_id = message.get("touser"), message.get("client_msg_id", "")
@@ -221,14 +278,7 @@ class WechatOfficialSimulator(Simulator):
         text = "".join(entry["value"] for entry in message["data"].values())
         entry = self.books.record(key=own_id, address=openid, ref=str(msgid), text=text)
         await self._report(entry)
-        fate = self.fate(openid, "drop_after", "error_after", "slow")
-        if fate == "drop_after":
-            return await cut_connection(receive)
-        if fate == "error_after":
-            return await _answer(send, 502, None)
-        if fate == "slow":
-            await asyncio.sleep(self.faults.slow_seconds)
-        return await _answer(send, 200, {"errcode": 0, "errmsg": "ok", "msgid": msgid})
+        return await self._answer_late(openid, {"errcode": 0, "errmsg": "ok", "msgid": msgid}, receive, send)
 
     async def _report(self, entry: BookEntry) -> None:
         if self.fate(entry.address, "silent"):
@@ -269,6 +319,12 @@ def _describe(name: str, keys: tuple[str, ...]) -> dict[str, str]:
 def _error(error: Refused) -> dict[str, Any]:
     rid = "-".join(secrets.token_hex(4) for _ in range(3))
     return {"errcode": error.errcode, "errmsg": f"{error.errmsg} rid: {rid}"}
+
+
+async def _redirect(send: Any, address: str) -> None:
+    headers = [(b"location", address.encode()), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 302, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer(send: Any, status: int, content: Any | None) -> None:

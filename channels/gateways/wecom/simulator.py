@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from channels.gateways.base import Faults, Simulator
+from channels.gateways.base import Faults, Simulator, shown_number
 from channels.gateways.http_server import HttpServer, cut_connection
 from channels.gateways.wechat_official.pushes import cdata
 from channels.gateways.wechat_official.tokens import LIFE, Refused, TokenDesk
@@ -243,7 +243,7 @@ class WecomSimulator(Simulator):
         if isinstance(card, dict) and card.get("card_type") in ASKING:
             answer["response_code"] = secrets.token_urlsafe(32)
         self._sent[_digest(message)] = (self._clock(), answer)
-        task = str(card.get("task_id", "")) if isinstance(card, dict) else ""
+        task = str(card.get("task_id", "")) if isinstance(card, dict) else shown_number(text)
         for receiver in reached:
             if self._has_room(receiver):
                 self.books.record(key=task, address=receiver, ref=msgid, text=text)

@@ -9,8 +9,8 @@ from pydantic import Field
 from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft
 from outreach.labels.evaluate import check_text
 from outreach.runtime import Runtime
-from outreach.web.actions import approve, draft_campaign
-from outreach.web.api.access import api_routes, runtime_of
+from outreach.web.actions import Signature, approve, change_campaign, draft_campaign, refuse, submit
+from outreach.web.api.access import api_routes, cache_of, runtime_of
 from outreach.web.api.fields import (
     FIRST,
     Cursor,
@@ -27,10 +27,10 @@ from outreach.web.api.fields import (
 )
 from outreach.web.api.segments import Expression
 from outreach.web.permissions import actor_of
-from outreach.web.reads.campaigns import find_campaign, list_campaigns, rounds_of, steps_of
+from outreach.web.reads.campaigns import find_campaign, list_campaigns, reviews_of, rounds_of, steps_of
 
 routes = api_routes("/campaigns", "活动")
-State = Literal["", "draft", "approved", "running", "paused", "finished", "cancelled"]
+State = Literal["", "draft", "in_review", "approved", "running", "paused", "finished", "cancelled"]
 _LONGEST_WAIT = 24 * 90
 
 
@@ -90,13 +90,14 @@ class CampaignShown(CampaignRow):
     quota_messages: int | None
     quota_days: int | None
     approved_hash: str | None
+    allowances: list[str]
     rounds: list[RoundRow]
 
 
 class StepIn(Model):
     """A rung: a channel, the code of a template, hours without a delivery after which the next is tried."""
 
-    channel: Literal["sms", "rcs", "wechat", "email"]
+    channel: Literal["sms", "rcs", "wechat", "email", "wecom", "dingtalk"]
     template: Annotated[Text, Field(min_length=1, max_length=60)]
     wait_hours: Annotated[int, Field(ge=0, le=_LONGEST_WAIT)] = 48
 
@@ -152,10 +153,52 @@ class CampaignIn(Model):
     holdout_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     quota_messages: Annotated[int, Field(ge=1, le=1_000)] | None = None
     quota_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    allowances: Annotated[list[Literal["link", "amount", "name", "phone"]], Field(max_length=4)] = Field(
+        default=[], description="短信里放行的用语规则，审批人会看到并为此签字"
+    )
     variables: Annotated[dict[Annotated[Text, Field(max_length=40)], Text | int], Field(max_length=20)] = (
         Field(default={})
     )
     rounds: Annotated[list[RoundIn], Field(min_length=1, max_length=50)]
+
+
+class Note(Model):
+    """What the reviewer should know."""
+
+    model_config = examples({"note": "两地试点，请核对人群条件。"})
+    note: Annotated[Text, Field(max_length=500)] = ""
+
+
+class Refusal(Model):
+    """Why it is sent back."""
+
+    model_config = examples({"reason": "人群太宽，请去掉已申报的。"})
+    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+class SignatureIn(Model):
+    """`seen`: the hash that was looked at, so that nothing else is signed. `proof`: password or one-time
+    code, asked for above `OUTREACH_CONFIRM_ABOVE` households."""
+
+    model_config = examples({"seen": "", "proof": ""})
+    seen: Annotated[Text, Field(max_length=64, pattern=r"^([0-9a-f]{64})?$")] = ""
+    proof: Annotated[Text, Field(max_length=200)] = ""
+
+
+class ReviewShown(Model):
+    """A request for a signature and what came of it; null while it waits. `hash`: what was to be signed."""
+
+    what: Literal["campaign", "extension"]
+    asked_by: str
+    asked_at: datetime
+    note: str
+    hash: str
+    round_id: int | None
+    ends_at: datetime | None
+    decision: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
 
 
 @routes.get("", permission="campaign.read", summary="活动列表")
@@ -189,14 +232,52 @@ async def create(request: Request, body: CampaignIn) -> CampaignShown:
     return await _show(request, await draft_campaign(rt, actor, draft))
 
 
-@routes.post("/{campaign_id}/approve", permission="campaign.approve", summary="审批活动")
-async def sign(request: Request, campaign_id: PathId) -> CampaignShown:
-    """只有人员登录后才能审批，接口密钥不能持有这个权限；创建人不能审批自己的活动。"""
+@routes.put("/{campaign_id}", permission="campaign.write", summary="修改活动")
+async def edit(request: Request, campaign_id: PathId, body: CampaignIn) -> CampaignShown:
+    """整体替换还没有开始的活动，编码不变；已有的审批作废，须重新提交。"""
     rt, actor = runtime_of(request), actor_of(request)
-    async with rt.db.begin() as conn:
-        campaign = await find_campaign(conn, actor, campaign_id)
-    await approve(rt, actor, campaign)
+    campaign = await _found(request, campaign_id)
+    draft = _draft(body, body.org_id or campaign["org_id"])
+    await _check_segments(rt, draft)
+    await change_campaign(rt, actor, campaign, draft)
     return await _show(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/submit", permission="campaign.write", summary="提交审批")
+async def ask(request: Request, campaign_id: PathId, body: Note) -> CampaignShown:
+    """固定模板版本并检查用语；不合规的用语逐条列在 `details.faults`。"""
+    await submit(runtime_of(request), actor_of(request), await _found(request, campaign_id), body.note)
+    return await _show(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/approve", permission="campaign.approve", summary="审批活动")
+async def sign(request: Request, campaign_id: PathId, body: SignatureIn) -> CampaignShown:
+    """只有人员登录后才能审批，接口密钥不能持有这个权限；创建、修改、提交过活动的人不能审批它。"""
+    remote = request.client.host if request.client else ""
+    signature = Signature(body.seen, body.proof, remote)
+    campaign = await _found(request, campaign_id)
+    await approve(runtime_of(request), cache_of(request), actor_of(request), campaign, signature)
+    return await _show(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/send-back", permission="campaign.approve", summary="退回活动")
+async def give_back(request: Request, campaign_id: PathId, body: Refusal) -> CampaignShown:
+    """退回给经办人修改，原因留档。"""
+    await refuse(runtime_of(request), actor_of(request), await _found(request, campaign_id), body.reason)
+    return await _show(request, campaign_id)
+
+
+@routes.get("/{campaign_id}/reviews", permission="campaign.read", summary="审批记录")
+async def show_reviews(request: Request, campaign_id: PathId) -> list[ReviewShown]:
+    """每次提交、审批、退回和延长，最新的在前。"""
+    await _found(request, campaign_id)
+    async with runtime_of(request).db.begin() as conn:
+        return pick_all(ReviewShown, await reviews_of(conn, campaign_id))
+
+
+async def _found(request: Request, campaign_id: int) -> dict[str, Any]:
+    async with runtime_of(request).db.begin() as conn:
+        return await find_campaign(conn, actor_of(request), campaign_id)
 
 
 async def _check_segments(rt: Runtime, draft: CampaignDraft) -> None:
@@ -216,8 +297,14 @@ async def _show(request: Request, campaign_id: int) -> CampaignShown:
 
 
 def _draft(body: CampaignIn, org_id: int) -> CampaignDraft:
-    plain: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set - {"rounds"}}
-    return CampaignDraft(**{**plain, "org_id": org_id}, rounds=tuple(_round(part) for part in body.rounds))
+    set_here = body.model_fields_set - {"rounds", "allowances"}
+    plain: dict[str, Any] = {name: getattr(body, name) for name in set_here}
+    allowances = tuple(body.allowances)
+    return CampaignDraft(
+        **{**plain, "org_id": org_id},
+        allowances=allowances,
+        rounds=tuple(_round(part) for part in body.rounds),
+    )
 
 
 def _round(part: RoundIn) -> RoundDraft:

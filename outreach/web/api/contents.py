@@ -54,6 +54,14 @@ class EmailContent(Model):
     text: Annotated[Text, Field(min_length=1, max_length=20_000)]
 
 
+class NoticeContent(Model):
+    """A text; with a title and a link it is a card that leads there."""
+
+    text: Long
+    title: Annotated[Text, Field(max_length=200)] | None = None
+    url: Address | None = None
+
+
 class _Message(Model):
     def plain(self) -> dict[str, Any]:
         """The content as it is stored; parts that were not given are left out."""
@@ -86,3 +94,17 @@ class Email(_Message):
 
     channel: Literal["email"]
     content: EmailContent
+
+
+class Wecom(_Message):
+    """企业微信应用消息."""
+
+    channel: Literal["wecom"]
+    content: NoticeContent
+
+
+class Dingtalk(_Message):
+    """钉钉工作通知."""
+
+    channel: Literal["dingtalk"]
+    content: NoticeContent

@@ -1,23 +1,19 @@
 """Gateways: how the accounts stand, never their credentials; and a try without sending."""
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 
-from channels.errors import ChannelError
 from channels.registry import ADAPTERS
-from outreach.errors import NotFound
 from outreach.ledger.pace_log import Pace, list_changes, paces
 from outreach.web.api.access import api_routes, fleet_of, runtime_of
 from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId, SmallId, pick
+from outreach.web.gateway_checks import check_gateway
 from outreach.web.reads.health import health_of
 from outreach.web.reads.paging import decode_numbers, encode_cursor
 
 routes = api_routes("/gateways", "网关")
-_LONGEST = 30.0
-_NO_ANSWER = "网关在 30 秒内没有应答，请检查网络和地址。"
 
 
 class GatewayRow(Model):
@@ -101,16 +97,5 @@ def _extras(row: dict[str, Any], pace: Pace) -> dict[str, Any]:
 @routes.post("/{gateway_id}/check", permission="gateway.read", summary="试连网关（不发送）")
 async def check(request: Request, gateway_id: PathId) -> Checked:
     """验证地址和凭据，最多等待 30 秒。"""
-    fleet = fleet_of(request)
-    try:
-        await fleet.gateway(gateway_id)
-    except KeyError as error:
-        raise NotFound("没有这个网关。") from error
-    try:
-        async with asyncio.timeout(_LONGEST):
-            await (await fleet.adapter(gateway_id)).check()
-    except TimeoutError:
-        return Checked(works=False, reason=_NO_ANSWER)
-    except ChannelError as error:
-        return Checked(works=False, reason=str(error))
-    return Checked(works=True)
+    reason = await check_gateway(fleet_of(request), gateway_id)
+    return Checked(works=False, reason=reason) if reason else Checked(works=True)

@@ -4,11 +4,14 @@ from fastapi import APIRouter
 
 from outreach.web.api import (
     campaigns,
+    decisions,
     events,
     gateways,
     imports,
+    inbound,
     keys,
     labels,
+    prices,
     reports,
     rounds,
     second_sends,
@@ -25,12 +28,15 @@ _RESOURCES = (
     segments,
     templates,
     campaigns,
+    decisions,
     second_sends,
     rounds,
     unknowns,
+    inbound,
     reports,
     imports,
     gateways,
+    prices,
     keys,
 )
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse
 
 from outreach.analytics.stall_causes import Cause
 from outreach.analytics.stalls import RoundProgress, round_progress
-from outreach.web import actions
+from outreach.errors import InvalidInput
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
 from outreach.web.console.render import fragment, page
@@ -15,6 +15,7 @@ from outreach.web.console.show_rounds import combined_balance, show_round
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import count_states, find_campaign, list_campaigns, rounds_of, steps_of
 from outreach.web.reads.figures import message_counts, round_figures, summed
+from outreach.web.reviews import review_context
 
 routes = console_routes()
 _STANDING = ("scheduled", "planning", "running", "paused")
@@ -46,8 +47,7 @@ async def show_list(request: Request, q: str = "", state: str = "", cursor: str 
 @routes.get("/campaigns/{campaign_id}", permission="campaign.read")
 async def show(request: Request, campaign_id: int) -> HTMLResponse:
     """One campaign: balance over all rounds, the rounds with their ladders, what it rests on."""
-    context = await _context(request, campaign_id)
-    return page(request, "campaign.html", place="campaigns", title=context["campaign"]["name"], **context)
+    return await campaign_page(request, campaign_id)
 
 
 @routes.get("/campaigns/{campaign_id}/live", permission="campaign.read")
@@ -56,14 +56,18 @@ async def live(request: Request, campaign_id: int) -> HTMLResponse:
     return fragment(request, "campaign_live.html", **await _context(request, campaign_id))
 
 
-@routes.post("/campaigns/{campaign_id}/approve", permission="campaign.approve")
-async def approve(request: Request, campaign_id: int) -> Response:
-    """The second person's signature over everything that the campaign says."""
-    actor, rt = actor_of(request), runtime_of(request)
-    async with rt.db.begin() as conn:
-        campaign = await find_campaign(conn, actor, campaign_id)
-    await actions.approve(rt, actor, campaign)
-    return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
+async def campaign_page(
+    request: Request, campaign_id: int, *, error: InvalidInput | None = None
+) -> HTMLResponse:
+    """The page of a campaign; with what was wrong about the last attempt to submit or sign it."""
+    context = await _context(request, campaign_id)
+    rt, cache, actor = runtime_of(request), cache_of(request), actor_of(request)
+    context |= await review_context(rt, cache, actor, context["campaign"])
+    title = context["campaign"]["name"]
+    status = 422 if error else 200
+    return page(
+        request, "campaign.html", place="campaigns", title=title, status=status, error=error, **context
+    )
 
 
 def _is_ahead(progress: RoundProgress) -> bool:
@@ -97,6 +101,4 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
         "messages": message_balance(summed(counts, ids), href=f"/console/messages?campaign={campaign_id}"),
         "progress": {key: one for key, one in progress.items() if not _is_ahead(one)},
         "is_moving": campaign["state"] in ("running", "paused"),
-        "may_approve": campaign["state"] == "draft" and campaign["is_own"] and actor.may("campaign.approve"),
-        "is_maker": campaign["created_by"] == actor.name,
     }

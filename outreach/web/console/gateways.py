@@ -14,6 +14,7 @@ from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.gateway_form import draft_of, fields_of
 from outreach.web.console.render import page
 from outreach.web.console.settings import PARTS
+from outreach.web.gateway_checks import check_gateway
 from outreach.web.permissions import actor_of
 from outreach.web.reads.health import health_of
 from outreach.web.reads.paging import PAGE, decode_numbers, encode_cursor
@@ -26,6 +27,17 @@ STATES = ("active", "closed")
 @routes.get("/settings/gateways", permission="gateway.read")
 async def show_list(request: Request, cursor: str = "") -> HTMLResponse:
     """Accounts with what waits for them, what their provider promises, and what breakers and weights did."""
+    return await _list_page(request, cursor, {})
+
+
+@routes.post("/settings/gateways/{gateway_id}/check", permission="gateway.read")
+async def check(request: Request, gateway_id: int) -> HTMLResponse:
+    """Try an account without sending anything, and say beside it what came of it."""
+    reason = await check_gateway(request.app.state.fleet, gateway_id)
+    return await _list_page(request, "", {gateway_id: reason})
+
+
+async def _list_page(request: Request, cursor: str, checked: dict[int, str]) -> HTMLResponse:
     before = decode_numbers(cursor, 1)[0] if cursor else None
     async with runtime_of(request).db.begin() as conn:
         health = await health_of(conn)
@@ -42,6 +54,7 @@ async def show_list(request: Request, cursor: str = "") -> HTMLResponse:
         paces=standing,
         changes=changes[:PAGE],
         older=older,
+        checked=checked,
     )
 
 

@@ -44,5 +44,9 @@ async def service(request: Request) -> HTMLResponse:
             "电话名单：同一个人代管的几户合成一通，附要点和一键登记结果",
             "上门名单：只有名称、地址和事项，不含金额，到期失效",
         ],
-        instead=[("看各活动还有谁没办", "/console/"), ("在一户的时间线里看回复和退订", "/console/taxpayers")],
+        instead=[
+            ("看各渠道的上行消息", "/console/service/uplinks"),
+            ("看各活动还有谁没办", "/console/"),
+            ("在一户的时间线里看回复和退订", "/console/taxpayers"),
+        ],
     )

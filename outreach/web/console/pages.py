@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from outreach.web.console import (
+    campaign_form,
+    campaign_reviews,
     campaigns,
     entrance,
     gateways,
@@ -19,11 +21,14 @@ from outreach.web.console import (
     taxpayers,
     templates,
     unknown,
+    uplinks,
 )
 
 _MODULES = (
     entrance,
     home,
+    campaign_form,
+    campaign_reviews,
     campaigns,
     taxpayers,
     second_sends,
@@ -37,6 +42,7 @@ _MODULES = (
     imports,
     gateways,
     settings,
+    uplinks,
     later,
 )
 

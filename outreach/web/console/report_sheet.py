@@ -24,6 +24,8 @@ def report_workbook(report: CampaignReport) -> bytes:
         _write(book.add_worksheet("受众（户）"), _people_rows(report), bold, figure)
         _write(book.add_worksheet("消息（条）"), _message_rows(report), bold, figure)
         _write(book.add_worksheet("各机构（条）"), _org_rows(report), bold, figure)
+        if report.has_fallen_back:
+            _write(book.add_worksheet("5G转短信（条）"), _fallen_rows(report), bold, figure)
     finally:
         book.close()
     return buffer.getvalue()
@@ -60,6 +62,17 @@ def _message_rows(report: CampaignReport) -> list[Row]:
 def _org_rows(report: CampaignReport) -> list[Row]:
     head: Row = ["机构", "合计", *(NAMES[state] for state in STATE_ORDER)]
     return [head, *(_org_row(org) for org in report.orgs)]
+
+
+def _fallen_rows(report: CampaignReport) -> list[Row]:
+    rows: list[Row] = [["轮次", "转短信", "运营商转发", "本系统补发", "短信计费条数"]]
+    for part in report.rounds:
+        name, fell = f"第 {part.ordinal} 轮 {part.name}", part.fell_back
+        if fell is None:
+            rows.append([name, "已归档"])
+        elif fell.total:
+            rows.append([name, fell.total, fell.by_operator, fell.by_ladder, fell.parts])
+    return rows
 
 
 def _org_row(org: OrgReport) -> Row:

@@ -8,17 +8,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from outreach.analytics.stalls import round_progress
 from outreach.errors import InvalidInput, NotFound
+from outreach.ledger.reasons import REASONS
 from outreach.web.actions import control_round
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.console.show_rounds import RoundShow, audience_balance, show_round
 from outreach.web.console.wording import number
-from outreach.web.forecast import forecast
+from outreach.web.forecasts import show_forecast
 from outreach.web.permissions import actor_of
-from outreach.web.previews import sample_of
-from outreach.web.reads.campaigns import find_campaign, find_round, steps_of
+from outreach.web.reads.campaigns import find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures
-from outreach.web.reads.health import health_of
 
 routes = console_routes()
 TYPED_ABOVE = 10_000
@@ -74,17 +73,16 @@ async def live(request: Request, round_id: int) -> HTMLResponse:
 
 
 @routes.get("/rounds/{round_id}/forecast", permission="campaign.read")
-async def show_forecast(request: Request, round_id: int) -> HTMLResponse:
+async def foretell(request: Request, round_id: int) -> HTMLResponse:
     """What the round would do if it started now, with the message of every step in a phone."""
     rt, actor, cache = runtime_of(request), actor_of(request), cache_of(request)
     async with rt.db.begin() as conn:
         row = await find_round(conn, actor, round_id)
-        campaign = await find_campaign(conn, actor, row["campaign_id"])
         steps = await steps_of(conn, [round_id])
-        expected = await forecast(conn, cache, actor, campaign, row, steps, await health_of(conn))
-        samples = [await sample_of(rt, conn, actor, step) for step in steps]
-    balance = audience_balance(expected.figures, None, "试算：如果现在开始")
-    return fragment(request, "forecast.html", round=row, expected=expected, balance=balance, samples=samples)
+    shown = await show_forecast(rt, cache, actor, round_id, steps)
+    balance = audience_balance(shown.figures, None, "试算：按现在的数据")
+    context: dict[str, Any] = {"shown": shown, "told": shown.told, "balance": balance, "reasons": REASONS}
+    return fragment(request, "forecast.html", round=row, **context)
 
 
 @routes.post("/rounds/{round_id}/{verb}", permission="round.control")

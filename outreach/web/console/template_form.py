@@ -6,6 +6,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from outreach.errors import InvalidInput
+from outreach.ledger.notices import NOTICES
 from outreach.rendering.expressions import compile_template
 
 EMPTY: dict[str, dict[str, Any]] = {
@@ -13,6 +14,8 @@ EMPTY: dict[str, dict[str, Any]] = {
     "rcs": {"title": "", "body": "", "text": "", "image_url": "", "actions": [], "chips": []},
     "wechat": {"fields": {}, "url": ""},
     "email": {"subject": "", "text": "", "html": ""},
+    "wecom": {"title": "", "text": "", "url": ""},
+    "dingtalk": {"title": "", "text": "", "url": ""},
 }
 LABELS = {
     "text": "短信正文",
@@ -42,10 +45,11 @@ def form_of(channel: str, content: Mapping[str, Any]) -> dict[str, str]:
 def content_of(channel: str, form: FormData | Mapping[str, Any]) -> dict[str, Any]:
     """The content that the fields say; optional parts that are empty are left out."""
     content: dict[str, Any] = {}
+    optional = {"image_url", "url", "actions", "chips"} | ({"title"} if channel in NOTICES else set())
     for name in EMPTY.get(channel, {}):
         text = str(form.get(name, "")).replace("\r\n", "\n")
         value: Any = _from_lines(name, text) if name in _LINES else text
-        if value or name not in ("image_url", "url", "actions", "chips"):
+        if value or name not in optional:
             content[name] = value
     return content
 

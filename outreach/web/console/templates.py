@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from campaigns.wording_guard import check_content
 from outreach.errors import InvalidInput, NotAllowed
 from outreach.web.actions import keep_template, note_filing
 from outreach.web.console.access import console_routes, runtime_of
@@ -41,7 +42,7 @@ async def show_list(request: Request, q: str = "", channel: str = "", cursor: st
 async def show_new(request: Request, channel: str = "sms") -> HTMLResponse:
     """An empty editor for a channel."""
     if channel not in CHANNELS or channel not in EMPTY:
-        raise InvalidInput("请选择短信、5G 消息、微信或邮件。", field="channel")
+        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信或钉钉。", field="channel")
     draft = {"id": None, "code": "", "name": "", "channel": channel, "language": "zh", "is_own": True}
     return await _editor(request, draft, EMPTY[channel], "新建模板")
 
@@ -71,7 +72,8 @@ async def show_preview(request: Request) -> HTMLResponse:
     form = await request.form()
     channel = str(form.get("channel", ""))
     shown, errors = await _preview(request, channel, content_of(channel, form))
-    return fragment(request, "template_preview.html", shown=shown, errors=errors)
+    hints = check_content(channel, content_of(channel, form)) if shown else []
+    return fragment(request, "template_preview.html", shown=shown, errors=errors, hints=hints)
 
 
 @routes.post("/templates", permission="template.write")
@@ -80,7 +82,7 @@ async def create(request: Request) -> Response:
     form = await request.form()
     channel = str(form.get("channel", ""))
     if channel not in EMPTY:
-        raise InvalidInput("请选择短信、5G 消息、微信或邮件。", field="channel")
+        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信或钉钉。", field="channel")
     draft = {
         "id": None,
         "code": str(form.get("code", "")).strip(),
@@ -167,6 +169,7 @@ async def _editor(
         errors=dict(errors or {}),
         shown=shown,
         problems=problems,
+        hints=check_content(draft["channel"], content) if shown else [],
         versions=versions,
         filings=filings,
         variables=variables,

@@ -11,11 +11,14 @@ CHANNELS = {
     "rcs": "5G 消息",
     "wechat": "微信",
     "email": "邮件",
+    "wecom": "企业微信",
+    "dingtalk": "钉钉",
     "call": "电话",
     "visit": "上门",
 }
 CAMPAIGN_STATES = {
     "draft": "草稿",
+    "in_review": "待审批",
     "approved": "已审批",
     "running": "进行中",
     "paused": "已暂停",
@@ -32,6 +35,7 @@ ROUND_STATES = {
 }
 TONES = {
     "draft": "quiet",
+    "in_review": "warn",
     "scheduled": "quiet",
     "approved": "accent",
     "planning": "accent",

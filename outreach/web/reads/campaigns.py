@@ -64,3 +64,8 @@ async def steps_of(conn: Connection, round_ids: Sequence[int]) -> list[dict[str,
 async def running_campaigns(conn: Connection, actor: Actor, *, limit: int = 8) -> list[dict[str, Any]]:
     """Campaigns under way that have a condition for being done, the one that ends first on top."""
     return await (await conn.execute(_SQL["running"], {"path": actor.org_path, "limit": limit})).fetchall()
+
+
+async def reviews_of(conn: Connection, campaign_id: int) -> list[dict[str, Any]]:
+    """Every request for a signature over a visible campaign, newest first, with what came of it."""
+    return await (await conn.execute(_SQL["reviews"], {"id": campaign_id})).fetchall()

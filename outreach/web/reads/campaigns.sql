@@ -18,7 +18,8 @@ where o.path like %(path)s || '%%' or %(path)s like o.path || '%%' group by c.st
 -- name: one
 select c.id, c.code, c.name, c.purpose, c.kind, c.legal_basis, c.org_id, o.name as org_name, c.state, c.segment,
        c.done_segment, c.exempt_segment, c.dispute_segment, c.holdout_permille, c.holdout_seed, c.quota_messages,
-       c.quota_days,
+       c.quota_days, c.variables, c.allowances, c.editors,
+       exists (select from round r where r.campaign_id = c.id and r.started_at is not null) as has_started,
        c.created_by, c.approved_by, c.created_at, encode(c.approved_hash, 'hex') as approved_hash,
        o.path like %(path)s || '%%' as is_own, o.path as org_path
 from campaign c join org_unit o on o.id = c.org_id
@@ -49,7 +50,7 @@ where (o.path like %(path)s || '%%' or %(path)s like o.path || '%%')
 order by (r.state = 'scheduled'), r.starts_at desc limit %(limit)s;
 
 -- name: steps
-select s.round_id, s.step, s.channel, s.template_id, t.name as template_name, s.version_id, v.version, s.wait,
+select s.round_id, s.step, s.channel, s.template_id, t.name as template_name, t.code as template_code, s.version_id, v.version, s.wait,
        s.state, s.code
 from round_step s join template t on t.id = s.template_id left join template_version v on v.id = s.version_id
 where s.round_id = any(%(ids)s) order by s.round_id, s.step;
@@ -60,3 +61,8 @@ from campaign c join org_unit o on o.id = c.org_id join round r on r.campaign_id
 where (o.path like %(path)s || '%%' or %(path)s like o.path || '%%')
   and c.state in ('running', 'paused') and c.done_segment <> 'nobody'
 group by c.id order by max(r.ends_at) limit %(limit)s;
+
+-- name: reviews
+select what, asked_by, asked_at, note, encode(hash, 'hex') as hash, covered, round_id, ends_at, decision, decided_by,
+       decided_at, reason
+from campaign_review where campaign_id = %(id)s order by id desc;

@@ -1,6 +1,8 @@
 -- name: list
 -- Batches of the rounds in order, then the messages of each: the limit ends the walk early.
-select m.id, m.round_id, m.step, s.channel, m.state, m.parts, m.tries, m.code, m.at, m.taxpayer_ids,
+select m.id, m.round_id, m.step, s.channel, m.state,
+       case when s.channel = 'rcs' and m.code is distinct from 'sms_fallback' then least(m.parts, 1::smallint)
+            else m.parts end as parts, m.tries, m.code, m.at, m.taxpayer_ids,
        m.not_before, o.name as org_name, g.name as gateway
 from (
     select b.id, b.shard, b.period, b.gateway_id from batch b join round r on r.id = b.round_id

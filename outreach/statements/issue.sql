@@ -1,7 +1,7 @@
 -- name: start_run
 -- One row per issue: how many households, documents, corrections and benefit lines it made.
 insert into statement_run (kind, year, scope_org_id, by, reason)
-values ('yearly_bill', %(year)s, %(scope)s, %(by)s, %(reason)s)
+values (%(kind)s, %(year)s, %(scope)s, %(by)s, %(reason)s)
 returning id;
 
 -- name: finish_run
@@ -26,7 +26,7 @@ group by page
 order by page;
 
 -- name: snapshot
--- Facts and the documents that exist are read at one moment, see bill.py.
+-- Facts and the documents that exist are read at one moment, see issue.py.
 set transaction isolation level repeatable read, read only;
 
 -- name: households
@@ -78,7 +78,7 @@ select pg_advisory_xact_lock(7640007, %(year)s);
 -- name: latest
 select distinct on (taxpayer_id) taxpayer_id, id, version, facts_tag
 from statement
-where taxpayer_id = any(%(ids)s) and kind = 'yearly_bill' and year = %(year)s
+where taxpayer_id = any(%(ids)s) and kind = %(kind)s and year = %(year)s
 order by taxpayer_id, version desc;
 
 -- name: take_ids

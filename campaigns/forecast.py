@@ -1,0 +1,200 @@
+"""What a round would do: whom it reaches, who is left out, what it costs, how long it takes, what it says.
+
+The sets come from `campaigns.selection` and `persons_reached`, the texts from the ledger's own letters: what
+is told here is what the round does, as long as nothing changes in between. Nothing is written.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from pyroaring import AbstractBitMap, BitMap
+
+from campaigns.exclusions import Exclusion, move
+from campaigns.selection import reach_parameters, select_households
+from campaigns.timing import Load, Timing, schedule
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.errors import InvalidInput, NotFound
+from outreach.governance.vault import open_vault
+from outreach.labels.cache import SetCache
+from outreach.ledger.content import compile_content
+from outreach.ledger.kinds import KINDS, Lane
+from outreach.ledger.letters import Addressee, Letter, StepContent, letter_values, load_ahead, write_letter
+from outreach.runtime import Runtime
+
+SQL = load_queries(__file__)
+
+COUNTED = 20_000
+"""Up to so many texts of a rung are written out to count their parts; beyond, as many stand for all."""
+SAMPLES = 3
+_BULK_SHARE = 0.9
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one real person would get: her households and the values of her texts."""
+
+    taxpayer_ids: tuple[int, ...]
+    content: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step with those whose ladder begins there. `parts`: what is billed; `is_exact` is false where it was
+    reckoned from a sample; `empty`: people for whom a value is missing, who get nothing; `cost` in yuan, None
+    where an account has no price."""
+
+    step: int
+    channel: str
+    households: int
+    persons: int
+    parts: int
+    is_exact: bool
+    empty: int
+    cost: Decimal | None
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages."""
+
+    audience: int
+    planned: int
+    exclusions: tuple[Exclusion, ...]
+    rungs: tuple[Rung, ...]
+    timing: Timing
+    missing_channels: tuple[str, ...]
+
+    @property
+    def persons(self) -> int:
+        """Messages of the first pass: one per person."""
+        return sum(rung.persons for rung in self.rungs)
+
+    @property
+    def parts(self) -> int:
+        """What the first pass is billed for."""
+        return sum(rung.parts for rung in self.rungs)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """In yuan, None unless every rung's price is known."""
+        costs = [rung.cost for rung in self.rungs if rung.persons]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+async def forecast(
+    rt: Runtime,
+    conn: Connection,
+    cache: SetCache,
+    round_id: int,
+    *,
+    within: AbstractBitMap | None = None,
+) -> Forecast:
+    """The forecast of a round that has not begun, within a scope. Raises NotFound, ExpressionInvalid."""
+    row = await (await conn.execute(SQL["round_ahead"], {"round_id": round_id})).fetchone()
+    if row is None:
+        raise NotFound("没有这个轮次，请核对编号。")
+    steps = await (await conn.execute(SQL["contents_ahead"], {"round_id": round_id})).fetchall()
+    moment = max(row["now"], row["starts_at"])
+    channels = [step["channel"] for step in steps]
+    chosen = await select_households(conn, cache, row, channels, moment=moment, within=within)
+    keys = reach_parameters(row, steps, chosen.planned)
+    found = await (await conn.execute(SQL["reached_ahead"], keys)).fetchone()
+    assert found is not None
+    reached = BitMap(found["reached"])
+    exclusions = move(chosen.exclusions, "no_address", chosen.planned - reached)
+    people = await (await conn.execute(SQL["people_ahead"], {**keys, "limit": COUNTED})).fetchall()
+    accounts = {one["channel"]: one for one in await (await conn.execute(SQL["accounts_ahead"])).fetchall()}
+    rungs = tuple(
+        [
+            await _rung(
+                rt, conn, cache, step, found["by_step"].get(str(step["step"]), (0, 0)), people, accounts
+            )
+            for step in steps
+        ]
+    )
+    timing = _timing(row, moment, rungs, accounts)
+    missing = tuple(rung.channel for rung in rungs if rung.channel not in accounts)
+    return Forecast(len(chosen.audience), len(reached), tuple(exclusions), rungs, timing, missing)
+
+
+async def _rung(
+    rt: Runtime,
+    conn: Connection,
+    cache: SetCache,
+    step: dict[str, Any],
+    counts: Sequence[int],
+    people: Sequence[dict[str, Any]],
+    accounts: Mapping[str, dict[str, Any]],
+) -> Rung:
+    persons, households = int(counts[0]), int(counts[1])
+    number, channel = step["step"], step["channel"]
+    if step["content"] is None:
+        return Rung(number, channel, households, persons, 0, False, 0, None, ())
+    fixed = {**step["variables"], "campaign": step["campaign"], "code": step["code"]}
+    said = StepContent(compile_content(channel, step["content"]), fixed, "")
+    own = [row for row in people if row["first_step"] == number]
+    able = [row for row in people if (row["reach"] >> number) & 1][:SAMPLES]
+    letters = await _letters(rt, conn, cache, said, own if channel == "sms" else [])
+    shown = await _letters(rt, conn, cache, said, able)
+    counted = [_parts(rt, said, letter) for letter in letters] if channel == "sms" else [1] * len(own)
+    total, empty = sum(counted), counted.count(0)
+    is_exact = len(own) == persons
+    parts = total if is_exact else round(total * persons / len(own))
+    yuan = accounts[channel]["yuan"] if channel in accounts else None
+    cost = None if yuan is None else (yuan * parts).quantize(_CENT, ROUND_HALF_UP)
+    samples = tuple(_sample(rt, said, letter, step["content"]) for letter in shown)
+    return Rung(number, channel, households, persons, parts, is_exact, empty, cost, samples)
+
+
+async def _letters(
+    rt: Runtime, conn: Connection, cache: SetCache, said: StepContent, rows: Sequence[dict[str, Any]]
+) -> list[Letter]:
+    if not rows:
+        return []
+    people = [Addressee(row["person_id"], row["taxpayer_ids"], row["org_id"]) for row in rows]
+    return await load_ahead(conn, open_vault(rt.settings), cache, said, people)
+
+
+def _parts(rt: Runtime, said: StepContent, letter: Letter) -> int:
+    """0 for a person whose text cannot be written."""
+    try:
+        return write_letter(rt, said, letter, _link(rt))[1]
+    except InvalidInput:
+        return 0
+
+
+def _sample(rt: Runtime, said: StepContent, letter: Letter, content: Mapping[str, Any]) -> Sample:
+    values = letter_values(said, letter, letter.names, _link(rt), f"{rt.settings.base_url}/u/")
+    return Sample(tuple(letter.taxpayer_ids), content, values)
+
+
+def _link(rt: Runtime) -> str:
+    # As long as a real one (eleven characters of base62), so that it is billed alike.
+    return f"{rt.settings.base_url}/t/{'x' * 11}"
+
+
+def _timing(
+    row: Mapping[str, Any], moment: Any, rungs: Sequence[Rung], accounts: Mapping[str, dict[str, Any]]
+) -> Timing:
+    bulk = KINDS[row["kind"]].lane in (Lane.REMINDER, Lane.BULK)
+    has_begun = row["starts_at"] <= row["now"]
+    loads = {
+        rung.channel: Load(
+            rung.persons - rung.empty,
+            accounts[rung.channel]["rate"] * (_BULK_SHARE if bulk else 1.0),
+            accounts[rung.channel]["waiting"] if has_begun else 0,
+        )
+        if rung.channel in accounts
+        else Load(rung.persons, 0.0)
+        for rung in rungs
+        if rung.persons
+    }
+    quiet = (row["quiet_from"], row["quiet_to"]) if row["quiet_from"] is not None else None
+    return schedule(moment, row["ends_at"], quiet, loads)

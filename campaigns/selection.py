@@ -1,0 +1,129 @@
+"""Which households a round is for: its audience, who falls out and why, who is left.
+
+The planning of a round and its forecast ask here, so that what staff were told is what happens.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyroaring import AbstractBitMap, BitMap
+
+from campaigns.exclusions import Exclusion, exclude
+from campaigns.holdout import held_out
+from outreach.clock import in_beijing
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.labels.cache import SetCache
+from outreach.labels.evaluate import Frozen, evaluate_texts
+from outreach.labels.keys import optout_key, reach_key
+from outreach.ledger.gateways import ADDRESS_KINDS
+from outreach.ledger.kinds import KINDS
+
+SQL = load_queries(__file__)
+
+_MONTHS_BACK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`audience = planned + sum of exclusions`; `frozen` holds the audience's expression and versions."""
+
+    frozen: Frozen
+    audience: BitMap
+    planned: BitMap
+    exclusions: list[Exclusion]
+
+
+async def select_households(
+    conn: Connection,
+    cache: SetCache,
+    row: Mapping[str, Any],
+    channels: Sequence[str],
+    *,
+    moment: datetime,
+    within: AbstractBitMap | None = None,
+) -> Selection:
+    """The households of a round at a moment of business time, within a scope if one is given.
+
+    `row` holds the campaign's segments (`campaign_segment` and the others), the round's `segment`, `org_id`,
+    `kind`, hold-out and quota. Raises ExpressionInvalid, NotFound.
+    """
+    frozen = await _evaluate(conn, cache, row)
+    audience = BitMap(frozen["audience"].members)
+    if within is not None:
+        audience &= within
+    candidates = await _candidates(conn, cache, row, channels, audience, frozen, moment)
+    planned, exclusions = exclude(audience, candidates)
+    return Selection(frozen["audience"], audience, planned, exclusions)
+
+
+def reach_parameters(
+    row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], planned: BitMap
+) -> dict[str, Any]:
+    """What `persons_reached` (migration 0015) wants to know."""
+    return {
+        "planned": list(planned),
+        "steps": [step["step"] for step in steps],
+        "channels": [step["channel"] for step in steps],
+        "kinds": [ADDRESS_KINDS[step["channel"]] for step in steps],
+        "honours_opt_out": KINDS[row["kind"]].honours_opt_out,
+    }
+
+
+async def _evaluate(conn: Connection, cache: SetCache, row: Mapping[str, Any]) -> dict[str, Frozen]:
+    texts = {
+        "audience": f"({row['campaign_segment']}) and ({row['segment']})",
+        "already_done": row["done_segment"],
+        "disputed": row["dispute_segment"],
+        "exempt": row["exempt_segment"],
+    }
+    return dict(await evaluate_texts(conn, cache, texts, row["org_id"]))
+
+
+async def _candidates(
+    conn: Connection,
+    cache: SetCache,
+    row: Mapping[str, Any],
+    channels: Sequence[str],
+    audience: BitMap,
+    frozen: dict[str, Frozen],
+    moment: datetime,
+) -> dict[str, BitMap]:
+    kind = KINDS[row["kind"]]
+    reachable, willing = await _reach(conn, cache, channels)
+    candidates = {
+        **{reason: BitMap(frozen[reason].members) for reason in ("already_done", "disputed", "exempt")},
+        "held_out": held_out(audience, row["holdout_permille"], row["holdout_seed"]),
+        "no_address": audience - reachable,
+    }
+    if kind.honours_opt_out:
+        candidates["opted_out"] = reachable - willing
+    if kind.under_quota and row["quota_messages"] and row["quota_days"]:
+        candidates["contacted_recently"] = await _contacted(conn, row, moment)
+    return candidates
+
+
+async def _reach(conn: Connection, cache: SetCache, channels: Sequence[str]) -> tuple[BitMap, BitMap]:
+    """Whom the ladder reaches on any rung, and whom it reaches on a rung that they have not closed."""
+    keys = [reach_key(channel) for channel in channels] + [optout_key(channel) for channel in channels]
+    sets = await cache.load(conn, [*keys, optout_key("all")])
+    reachable, willing = BitMap(), BitMap()
+    for channel in channels:
+        reachable |= sets[reach_key(channel)]
+        willing |= sets[reach_key(channel)] - sets[optout_key(channel)]
+    return reachable, willing - sets[optout_key("all")]
+
+
+async def _contacted(conn: Connection, row: Mapping[str, Any], moment: datetime) -> BitMap:
+    local = in_beijing(moment)
+    months = [local.year * 12 + local.month - 1 - back for back in range(_MONTHS_BACK)]
+    keys = {
+        "periods": [month // 12 * 100 + month % 12 + 1 for month in months],
+        "days": row["quota_days"],
+        "quota": row["quota_messages"],
+        "moment": moment,
+    }
+    rows = await (await conn.execute(SQL["contacted"], keys)).fetchall()
+    return BitMap([found["id"] for found in rows])

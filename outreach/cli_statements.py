@@ -1,0 +1,106 @@
+"""The commands for documents: `outreach statements --help`."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from outreach.clock import in_beijing
+from outreach.runtime import Runtime
+from outreach.statements.export import Exported, Wish, export_documents
+from outreach.statements.issue import Issued, issue_documents
+from outreach.statements.kinds import DOCUMENT_KINDS
+from outreach.statements.leaflets import leaflet, render_leaflet, topics_in
+
+Run = Callable[[Callable[[Runtime], Awaitable[Any]]], Any]
+_KINDS = "；".join(f"{kind.name} {kind.title}" for kind in DOCUMENT_KINDS.values())
+
+Kind = Annotated[str, typer.Option("--kind", help=f"文书种类：{_KINDS}")]
+Year = Annotated[int, typer.Option("--year", help="年度，如 2025")]
+Org = Annotated[int, typer.Option("--org", help="机构编号，含下级机构")]
+Processes = Annotated[int, typer.Option("--processes", help="同时计算的进程数")]
+
+
+def statement_commands(run: Run, console: Console) -> typer.Typer:
+    """The group `statements`; `run` opens a runtime for one piece of work."""
+    app = typer.Typer(no_args_is_help=True, help="文书：出具、导出、明白纸")
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False)
+
+    async def told(done: int, total: int) -> None:
+        tell(f"{done:,} / {total:,}")
+
+    @app.command()
+    def issue(
+        year: Year,
+        org: Org,
+        kind: Kind = "yearly_bill",
+        reason: Annotated[str, typer.Option("--reason", help="更正原因，写给内容有变化的户")] = "",
+        processes: Processes = 1,
+    ) -> None:
+        """为一个机构的所有户出具文书；内容没有变化的户不产生新版本。"""
+        made: Issued = run(
+            lambda rt: issue_documents(
+                rt, kind, year, scope_org_id=org, by="cli", reason=reason, processes=processes, progress=told
+            )
+        )
+        tell(
+            f"{made.households:,} 户：出具 {made.documents:,} 份（其中更正 {made.corrections:,} 份），"
+            f"未变 {made.unchanged:,} 户，无内容 {made.empty:,} 户；含优惠 {made.benefits:,} 项"
+        )
+
+    @app.command()
+    def export(
+        folder: Annotated[Path, typer.Argument(help="导出目录；同一目录再次执行会接着做完")],
+        year: Year,
+        org: Org,
+        kind: Kind = "yearly_bill",
+        round_: Annotated[int | None, typer.Option("--round", help="只导出这一轮次名单中的户")] = None,
+        merged: Annotated[bool, typer.Option("--merged", help="每包合并成一个 PDF，便于打印")] = False,
+        processes: Processes = 1,
+    ) -> None:
+        """按主管机构分包导出 PDF，每包附目录，用于邮寄或到厅领取。"""
+        wish = Wish(kind, year, org, round_, merged)
+        made: Exported = run(
+            lambda rt: export_documents(
+                rt,
+                folder,
+                wish,
+                by="cli",
+                processes=processes,
+                progress=lambda n, of: tell(f"{n:,} / {of:,}"),
+            )
+        )
+        tell(f"{made.documents:,} 份文书，{made.bundles:,} 包（其中 {made.kept:,} 包此前已完成）：{folder}")
+
+    @app.command()
+    def leaflets(
+        folder: Annotated[Path, typer.Argument(help="导出目录")],
+        month: Annotated[int, typer.Option("--month", help="月份，如 202603；省略则为本月")] = 0,
+    ) -> None:
+        """把执行中的优惠按主题写成明白纸（PDF）。"""
+        names = run(lambda rt: _write_leaflets(rt, folder, month))
+        tell(f"{len(names)} 份明白纸：{folder}")
+
+    return app
+
+
+async def _write_leaflets(rt: Runtime, folder: Path, month: int) -> list[str]:
+    wanted = month or _month_of(await rt.now())
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for topic in topics_in(wanted):
+        one = leaflet(topic, wanted)
+        name = f"{one.title}_{wanted}.pdf"
+        (folder / name).write_bytes(render_leaflet(one, rt.settings.signature))
+        names.append(name)
+    return names
+
+
+def _month_of(now: datetime) -> int:
+    here = in_beijing(now)
+    return here.year * 100 + here.month

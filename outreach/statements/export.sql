@@ -1,0 +1,24 @@
+-- name: plan
+-- The newest document of each household, in parts by the unit that looks after her: one hall, one bundle.
+with newest as (
+    select distinct on (s.taxpayer_id) s.id, t.org_id
+    from statement s
+    join taxpayer t on t.id = s.taxpayer_id
+    join org_unit o on o.id = t.org_id
+    where s.kind = %(kind)s and s.year = %(year)s and o.path like %(path)s
+      and (%(round)s::int is null
+           or s.taxpayer_id in (select unnest(r.taxpayer_ids) from recipient r where r.round_id = %(round)s))
+    order by s.taxpayer_id, s.version desc),
+numbered as (
+    select id, org_id, (row_number() over (partition by org_id order by id) - 1) / %(most)s + 1 as part
+    from newest)
+select unit.code, unit.name, part, array_agg(n.id order by n.id) as ids
+from numbered n join org_unit unit on unit.id = n.org_id
+group by unit.path, unit.code, unit.name, part
+order by unit.path, part;
+
+-- name: documents
+select id, taxpayer_id, kind, year, content_enc, content_hash from statement where id = any(%(ids)s) order by id;
+
+-- name: unit
+select path from org_unit where id = %(org)s;

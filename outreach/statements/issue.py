@@ -1,0 +1,302 @@
+"""Documents of any kind, a block of households at a time: a few queries, pure computation, one COPY.
+
+Issuing again is harmless: a household whose facts have not changed keeps its document; one whose facts have
+gets a new version that names the old one.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from psycopg.rows import tuple_row
+from psycopg.types.string import BytesBinaryDumper
+
+from outreach.clock import in_beijing
+from outreach.db.copy import copy_rows
+from outreach.db.pool import Connection
+from outreach.db.sql import load_queries
+from outreach.errors import InvalidInput, NotFound
+from outreach.governance.vault import Vault, open_vault
+from outreach.runtime import Runtime
+from outreach.statements.content import content_hash
+from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
+from outreach.statements.facts import BlockFacts, read_facts
+from outreach.statements.kinds import DocumentKind, document_kind
+from outreach.statements.marks import Marks, marks_of, read_marks
+
+_SQL = load_queries(__file__)
+_BLOCK = 2_000
+_COLUMNS = (
+    ("id", "int8"),
+    ("taxpayer_id", "int4"),
+    ("kind", "text"),
+    ("year", "int2"),
+    ("version", "int2"),
+    ("supersedes", "int8"),
+    ("run_id", "int4"),
+    ("content_enc", "bytea"),
+    ("content_hash", "bytea"),
+    ("facts_tag", "bytea"),
+    ("issued_at", "timestamptz"),
+)
+Progress = Callable[[int, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What one issue did. Households = documents (of which corrections) + unchanged + empty."""
+
+    run_id: int
+    households: int
+    documents: int
+    corrections: int
+    unchanged: int
+    empty: int
+    benefits: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is the same for every block of one issue."""
+
+    id: int
+    kind: str
+    year: int
+    path: str
+    province: str
+    chosen: list[int] | None
+    reason: str
+    issued_at: datetime
+    shown_at: str
+    task: Task
+    marks: Marks
+
+    @property
+    def periods(self) -> dict[str, int]:
+        year = self.year * 100
+        return {"year": self.year, "last_first": year - 99, "first": year + 1, "last_month": year + 12}
+
+
+class _Latest(NamedTuple):
+    """The document of a household that counts so far."""
+
+    id: int
+    version: int
+    facts_tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Households with their documents, and which documents they had when their facts were read."""
+
+    page: Mapping[str, Any]
+    ids: list[int]
+    drawn: Sequence[Drawn | None]
+    latest: Mapping[int, _Latest]
+
+
+class _Fresh(NamedTuple):
+    """A document to write."""
+
+    taxpayer_id: int
+    drawn: Drawn
+    facts_tag: bytes
+    old: _Latest | None
+
+
+async def issue_documents(
+    rt: Runtime,
+    kind: str,
+    year: int,
+    *,
+    scope_org_id: int,
+    taxpayer_ids: Sequence[int] | None = None,
+    by: str = "system",
+    reason: str = "",
+    deadlines: Mapping[int, date] | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
+) -> Issued:
+    """Issue the documents of a kind and a year for the households under an org unit, or for some of them.
+
+    `reason` is told to households whose document is corrected; `deadlines` (yyyymm to date) are filing dates
+    that staff have entered for years whose holidays are not published; `progress` is awaited with (done, all)
+    after each block; `processes` compute documents beside this one, which alone reads and writes (1: a
+    thread, enough below some ten thousand households). Every block is a transaction: a run that was broken
+    off is finished by running it again.
+    Raises NotFound for an unknown unit, InvalidInput for an unknown kind, a year that has not begun or a rule
+    not in force, ExpressionInvalid when the catalogue lacks a label that the kind needs.
+    """
+    wanted, now = document_kind(kind), await rt.now()
+    if not 2000 <= year <= in_beijing(now).year:
+        raise InvalidInput(f"{year} {wanted.title}还不能出具，请选择已开始的年度。", field="year")
+    run = await _start(rt, wanted, year, scope_org_id, taxpayer_ids, by, reason, now, deadlines or {})
+    pages = await rt.db.fetch(_SQL["pages"], {**_filter(run), "block": _BLOCK})
+    total = sum(page["n"] for page in pages)
+    counts: dict[str, int] = dict.fromkeys(
+        ("households", "documents", "corrections", "unchanged", "empty", "benefits"), 0
+    )
+    async with aclosing(_read_ahead(rt, run, [page["last"] for page in pages], max(processes, 1))) as blocks:
+        async for block in blocks:
+            await _write_block(rt, run, block, counts)
+            if progress is not None:
+                await progress(counts["households"], total)
+    await rt.db.execute(_SQL["finish_run"], {"run": run.id, **counts})
+    return Issued(run.id, **counts)
+
+
+async def _start(
+    rt: Runtime,
+    kind: DocumentKind,
+    year: int,
+    scope: int,
+    chosen: Sequence[int] | None,
+    by: str,
+    reason: str,
+    now: datetime,
+    entered: Mapping[int, date],
+) -> _Run:
+    unit = await rt.db.fetch_one(_SQL["scope"], {"scope": scope})
+    if unit is None:
+        raise NotFound("没有这个机构，请重新选择。")
+    here = in_beijing(now)
+    task = Task(kind.name, year, here.date(), dict(entered))
+    marks = await read_marks(rt, kind.labels(year, task.today), kind.attributes, scope)
+    params = {"kind": kind.name, "year": year, "scope": scope, "by": by, "reason": reason}
+    row = await rt.db.fetch_one(_SQL["start_run"], params)
+    assert row is not None
+    ids = None if chosen is None else list(chosen)
+    shown_at = here.isoformat(timespec="minutes")
+    return _Run(
+        row["id"], kind.name, year, unit["path"], unit["province"], ids, reason, now, shown_at, task, marks
+    )
+
+
+def _filter(run: _Run) -> dict[str, Any]:
+    return {"path": run.path + "%", "chosen": run.chosen}
+
+
+async def _read_ahead(
+    rt: Runtime, run: _Run, ends: Sequence[int], processes: int
+) -> AsyncGenerator[_Block, None]:
+    """Blocks in order, the next ones read and computed while one is written."""
+    executor = start_executor(processes)
+    under_way: deque[asyncio.Task[_Block]] = deque()
+    try:
+        for after, last in pairwise((-1, *ends)):
+            page = {**_filter(run), "after": after, "last": last}
+            under_way.append(asyncio.create_task(_prepare(rt, run, page, executor)))
+            if len(under_way) > processes + 1:
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _prepare(rt: Runtime, run: _Run, page: Mapping[str, Any], executor: Executor) -> _Block:
+    async with rt.db.begin() as conn:
+        await conn.execute(_SQL["snapshot"])
+        facts, latest = await _read(rt, conn, run, page)
+    drawn = await asyncio.get_running_loop().run_in_executor(executor, draw_block, facts, run.task)
+    return _Block(page, [home[0] for home in facts.homes], drawn, latest)
+
+
+async def _read(
+    rt: Runtime, conn: Connection, run: _Run, page: Mapping[str, Any]
+) -> tuple[BlockFacts, dict[int, _Latest]]:
+    facts = await read_facts(conn, _SQL, page, run.periods, open_vault(rt.settings), run.province)
+    ids = [home[0] for home in facts.homes]
+    marked = replace(facts, marks=await marks_of(conn, run.marks, ids))
+    return marked, await _latest(conn, run, ids)
+
+
+async def _latest(conn: Connection, run: _Run, ids: list[int]) -> dict[int, _Latest]:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_SQL["latest"], {"ids": ids, "kind": run.kind, "year": run.year})
+        return {row[0]: _Latest(*row[1:]) for row in await cursor.fetchall()}
+
+
+async def _write_block(rt: Runtime, run: _Run, block: _Block, counts: dict[str, int]) -> None:
+    async with rt.db.begin() as conn:
+        await conn.execute(_SQL["lock_households"], {"year": run.year})
+        if await _latest(conn, run, block.ids) != block.latest:
+            # Another issue wrote since our snapshot, perhaps from newer facts: read again behind the lock.
+            facts, latest = await _read(rt, conn, run, block.page)
+            drawn = await asyncio.to_thread(draw_block, facts, run.task)
+            block = _Block(block.page, [home[0] for home in facts.homes], drawn, latest)
+        await _write(conn, open_vault(rt.settings), run, block, counts)
+    counts["households"] += len(block.ids)
+
+
+async def _write(conn: Connection, vault: Vault, run: _Run, block: _Block, counts: dict[str, int]) -> None:
+    tag = vault.keyed_hash("statement.facts").digest
+    fresh: list[_Fresh] = []
+    for taxpayer_id, drawn in zip(block.ids, block.drawn, strict=True):
+        if drawn is None:
+            counts["empty"] += 1
+            continue
+        facts_tag, old = tag(drawn.lasting()), block.latest.get(taxpayer_id)
+        if old is not None and old.facts_tag == facts_tag:
+            counts["unchanged"] += 1
+            continue
+        fresh.append(_Fresh(taxpayer_id, drawn, facts_tag, old))
+        counts["corrections"] += old is not None
+        counts["benefits"] += drawn.benefits
+    counts["documents"] += len(fresh)
+    await _copy(conn, vault, run, fresh)
+
+
+async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fresh]) -> None:
+    taken = await (await conn.execute(_SQL["take_ids"], {"n": len(fresh)})).fetchall()
+    ids = [row["id"] for row in taken]
+    texts = [
+        one.drawn.text(_issue(run, statement_id, one.old))
+        for statement_id, one in zip(ids, fresh, strict=True)
+    ]
+    sealed = vault.encrypt_many("statement", "content_enc", ids, texts)
+    rows = (
+        (
+            statement_id,
+            one.taxpayer_id,
+            run.kind,
+            run.year,
+            one.old.version + 1 if one.old else 1,
+            one.old.id if one.old else None,
+            run.id,
+            envelope,
+            content_hash(text),
+            one.facts_tag,
+            run.issued_at,
+        )
+        for statement_id, one, text, envelope in zip(ids, fresh, texts, sealed, strict=True)
+    )
+    conn.adapters.register_dumper(bytes, BytesBinaryDumper)
+    await copy_rows(conn, "statement", _COLUMNS, rows)
+
+
+def _issue(run: _Run, statement_id: int, old: _Latest | None) -> dict[str, Any]:
+    """The part of a document that is its own: number, version, time, and the random serial of its hash."""
+    return {
+        "number": document_number(run.year, statement_id),
+        "version": old.version + 1 if old else 1,
+        "supersedes": document_number(run.year, old.id) if old else None,
+        "reason": run.reason if old else "",
+        "at": run.shown_at,
+        "serial": secrets.token_hex(16),
+    }
+
+
+def document_number(year: int, statement_id: int) -> str:
+    """What people quote: ZD2025-000012345."""
+    return f"ZD{year}-{statement_id:09d}"

@@ -1,0 +1,68 @@
+"""The kinds of documents: what each is called, how it is built, which labels and attributes it needs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from outreach.errors import InvalidInput
+from outreach.statements import checkup
+from outreach.statements.benefit_bill import build_benefit_bill
+from outreach.statements.content import build_bill
+from outreach.statements.entitlements import entitled_in
+from outreach.statements.gift_pack import build_gift_pack, pack_month
+from outreach.statements.household import Household
+
+Build = Callable[[Household, int, date, Mapping[int, date] | None], dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKind:
+    """`title` follows the year; `labels(year, today)` gives the marks of the kind (name to expression),
+    `attributes` are codes of amounts."""
+
+    name: str
+    title: str
+    build: Build
+    labels: Callable[[int, date], Mapping[str, str]]
+    attributes: Sequence[str] = ()
+
+
+def _no_labels(year: int, today: date) -> Mapping[str, str]:
+    return {}
+
+
+def _entitlement_labels(year: int, today: date) -> Mapping[str, str]:
+    return {name: one.expression for name, one, _ in entitled_in(pack_month(year, today))}
+
+
+def _checkup_labels(year: int, today: date) -> Mapping[str, str]:
+    return checkup.LABELS
+
+
+def _build_bill(
+    home: Household, year: int, today: date, entered: Mapping[int, date] | None
+) -> dict[str, Any] | None:
+    return None if home.is_empty else build_bill(home, year, today, entered)
+
+
+DOCUMENT_KINDS: Mapping[str, DocumentKind] = {
+    kind.name: kind
+    for kind in (
+        DocumentKind("yearly_bill", "年度纳税缴费账单", _build_bill, _no_labels),
+        DocumentKind("benefit_bill", "年度税费优惠红利账单", build_benefit_bill, _no_labels),
+        DocumentKind("gift_pack", "年税费优惠政策大礼包", build_gift_pack, _entitlement_labels),
+        DocumentKind(
+            "checkup", "年度涉税体检报告", checkup.build_checkup, _checkup_labels, checkup.ATTRIBUTES
+        ),
+    )
+}
+
+
+def document_kind(name: str) -> DocumentKind:
+    """Raises InvalidInput for an unknown kind."""
+    kind = DOCUMENT_KINDS.get(name)
+    if kind is None:
+        names = "、".join(f"{one.name}（{one.title}）" for one in DOCUMENT_KINDS.values())
+        raise InvalidInput(f"没有「{name}」这种文书，可选：{names}。", field="kind")
+    return kind

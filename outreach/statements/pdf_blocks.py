@@ -1,0 +1,143 @@
+"""The building blocks that the PDFs of all kinds of documents share."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import segno
+
+from outreach.statements.money import yuan
+from outreach.statements.pdf_sheet import ACCENT, LEFT, MUTED, RIGHT, Sheet, text_width
+
+Content = Mapping[str, Any]
+_SIDE = 76.0
+
+
+def put_header(sheet: Sheet, content: Content, title: str) -> None:
+    """Bureau, time, title, whose it is; of a correction what it replaces."""
+    sheet.box(3, color=ACCENT)
+    sheet.space(14)
+    sheet.put(content["payer"]["authority"], size=10, color=MUTED)
+    sheet.put(_minutes(content["issue"]["at"]) + " 出具", x=RIGHT, size=9, color=MUTED, right=True)
+    sheet.space(22)
+    sheet.paragraph(title, size=21, bold=True, leading=1.4, tag="H1")
+    sheet.space(6)
+    sheet.paragraph(content["payer"]["name"], size=12.5, bold=True)
+    sheet.paragraph(f"纳税人识别号 {content['payer']['tax_no']}", size=9, color=MUTED)
+    issue = content["issue"]
+    if issue["supersedes"]:
+        reason = f"更正原因：{issue['reason']}" if issue["reason"] else ""
+        sheet.paragraph(
+            f"这是第 {issue['version']} 版，替代 {issue['supersedes']}。{reason}", size=9, color=ACCENT
+        )
+    sheet.space(8)
+
+
+def put_heading(sheet: Sheet, text: str, sum_: str = "", color: str = ACCENT) -> None:
+    """A section's heading, with its sum at the right."""
+    sheet.need(60)
+    sheet.space(12)
+    sheet.box(13, width=3, color=color)
+    sheet.put(text, x=LEFT + 9, size=12.5, bold=True, tag="H2")
+    if sum_:
+        sheet.put(sum_, x=RIGHT, size=12.5, bold=True, color=color, right=True)
+    sheet.space(24)
+
+
+def put_pair(sheet: Sheet, label: str, value: str) -> None:
+    """A label and its value."""
+    sheet.need(17)
+    sheet.put(label, size=10, color=MUTED)
+    sheet.put(value, x=RIGHT, size=10, right=True)
+    sheet.space(17)
+
+
+def put_lines(sheet: Sheet, lines: Sequence[Content]) -> None:
+    """Benefits with formula, document and caveat; what has no entry is left out."""
+    for line in lines:
+        if line["count"]:
+            _benefit(sheet, line)
+
+
+def _benefit(sheet: Sheet, line: Content) -> None:
+    small = partial(sheet.paragraph, x=LEFT + 9, width=RIGHT - LEFT - 9, size=8.5, leading=1.45)
+    sheet.need(52)
+    amount = f"{shown_yuan(line['amount'])} 元"
+    sheet.put(amount, x=RIGHT, size=10.5, bold=True, right=True)
+    sheet.paragraph(
+        line["name"], x=LEFT + 9, width=RIGHT - LEFT - 30 - text_width(amount, 10.5), size=10.5, bold=True
+    )
+    small(f"{line['tax_type']} · {line['mode']} · {line['code']} · {line['count']} 笔", color=MUTED)
+    for entry in line["entries"]:
+        months = "、".join(f"{month // 100}-{month % 100:02d}" for month in entry["months"])
+        small(f"{months}：{entry['formula']}")
+    small(f"依据：{line['basis']}", color=MUTED)
+    if "how_to" in line:
+        small(f"怎么办：{line['how_to']}", color=ACCENT)
+    small(line["caveat"], color=MUTED)
+    sheet.space(7)
+
+
+def put_unclaimed(sheet: Sheet, content: Content) -> None:
+    """What may still be claimed."""
+    part = content["unclaimed"]
+    if not part["lines"]:
+        return
+    total = f"预计 {shown_yuan(part['total'])} 元" if Decimal(part["total"]) else ""
+    put_heading(sheet, "您可能还可以享受", total)
+    put_lines(sheet, part["lines"])
+
+
+def put_credit(sheet: Sheet, content: Content) -> None:
+    """The credit grade."""
+    credit = content["credit"]
+    if credit["grade"]:
+        last = f"（上年 {credit['last_grade']} 级）" if credit["last_grade"] else ""
+        put_heading(sheet, "纳税信用级别", f"{credit['grade']} 级{last}")
+
+
+def put_due(sheet: Sheet, content: Content) -> None:
+    """The coming obligations."""
+    put_heading(sheet, "接下来要办的事")
+    for due in content["due"]:
+        day = date.fromisoformat(due["day"]) if due["day"] else None
+        shown = f"{day:%Y-%m-%d}" if day else f"{due['month'] // 100}年{due['month'] % 100}月（以公布为准）"
+        sheet.need(18)
+        sheet.put(shown, size=10, bold=True)
+        sheet.paragraph(due["what"], x=LEFT + 130, width=RIGHT - LEFT - 130, size=10)
+
+
+def put_genuine(sheet: Sheet, content: Content, digest: str, address: str) -> None:
+    """How to check the document: QR code, number, digest."""
+    sheet.need(_SIDE + 44)
+    put_heading(sheet, "怎么核对这份账单是真的")
+    # Any of the eight masks is readable; weighing them all costs more than the rest of the page.
+    sheet.squares(
+        segno.make_qr(address, error="m", mask=2).matrix,
+        x=LEFT,
+        side=_SIDE,
+        said=f"真伪核验二维码：{address}",
+    )
+    top, x = sheet.y, LEFT + _SIDE + 16
+    beside = partial(sheet.paragraph, x=x, width=RIGHT - x, size=9)
+    beside("扫描二维码，或打开「真伪核验」页面，核对文件编号和校验值。税务机关不会向您索要银行卡号和密码。")
+    issue = content["issue"]
+    beside(
+        f"文件编号 {issue['number']}    第 {issue['version']} 版    {_minutes(issue['at'])} 出具", color=MUTED
+    )
+    beside(
+        "校验值（SHA-256）" + " ".join(digest[start : start + 8] for start in range(0, 64, 8)), color=MUTED
+    )
+    beside("仅供参考，以申报数据和主管税务机关核定为准。", color=MUTED)
+    sheet.y = max(sheet.y, top + _SIDE)
+
+
+def _minutes(moment: str) -> str:
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def shown_yuan(text: str) -> str:
+    """An amount's text with separators."""
+    return yuan(Decimal(text))

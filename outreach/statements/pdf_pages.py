@@ -1,0 +1,176 @@
+"""From sheets to a tagged PDF: content streams, structure tree, language, titles (ISO 32000-1 section 14.8).
+
+Several documents may share one file: a merged print job holds the font once.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import groupby
+from typing import NamedTuple
+
+from outreach.statements.pdf_file import PdfFile, text_string
+from outreach.statements.pdf_font import Font, open_font
+from outreach.statements.pdf_sheet import (
+    HEIGHT,
+    LEFT,
+    LINE,
+    MUTED,
+    RIGHT,
+    WIDTH,
+    Box,
+    Mark,
+    Sheet,
+    Squares,
+    Text,
+)
+
+
+class Paper(NamedTuple):
+    """A document as it goes to print; the footer stands on each of its pages beside the number."""
+
+    sheet: Sheet
+    title: str
+    author: str
+    footer: str
+
+
+class _Element(NamedTuple):
+    tag: str
+    said: str
+
+
+class _Ink(NamedTuple):
+    stream: str
+    elements: Sequence[_Element]
+    used: Mapping[int, int]
+
+
+def write_papers(papers: Sequence[Paper]) -> bytes:
+    """One file of one or more documents; title and author of the file are those of the first."""
+    file, font = PdfFile(), open_font()
+    root, pages, tree, whole = file.add(), file.add(), file.add(), file.add()
+    inked = [ink for paper in papers for ink in _inked(paper, font)]
+    used: dict[int, int] = {}
+    for ink in inked:
+        used.update(ink.used)
+    face = font.embed(file, used)
+    kids = [_page(file, pages, face, number, ink) for number, ink in enumerate(inked)]
+    parents = [
+        [_element(file, whole, page, place, element) for place, element in enumerate(ink.elements)]
+        for page, ink in zip(kids, inked, strict=True)
+    ]
+    file.fill(pages, b"<< /Type /Pages /Kids [%b] /Count %d >>" % (_references(kids), len(kids)))
+    _fill_tree(file, tree, whole, parents)
+    file.fill(
+        root,
+        b"<< /Type /Catalog /Pages %d 0 R /Lang (zh-CN) /MarkInfo << /Marked true >> /StructTreeRoot %d 0 R"
+        b" /ViewerPreferences << /DisplayDocTitle true >> >>" % (pages, tree),
+    )
+    title, author = text_string(papers[0].title), text_string(papers[0].author)
+    return file.write(root, file.add(b"<< /Title %b /Author %b >>" % (title, author)))
+
+
+def _page(file: PdfFile, pages: int, face: int, number: int, ink: _Ink) -> int:
+    stream = file.add_stream(ink.stream.encode("ascii"), level=1)
+    return file.add(
+        b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.2f %.2f] /Contents %d 0 R /StructParents %d /Tabs /S"
+        b" /Resources << /Font << /F %d 0 R >> >> >>" % (pages, WIDTH, HEIGHT, stream, number, face)
+    )
+
+
+def _element(file: PdfFile, whole: int, page: int, place: int, element: _Element) -> int:
+    said = b" /Alt " + text_string(element.said) if element.said else b""
+    return file.add(
+        b"<< /Type /StructElem /S /%b /P %d 0 R /Pg %d 0 R /K %d%b >>"
+        % (element.tag.encode(), whole, page, place, said)
+    )
+
+
+def _fill_tree(file: PdfFile, tree: int, whole: int, parents: Sequence[Sequence[int]]) -> None:
+    everything = _references([number for page in parents for number in page])
+    file.fill(whole, b"<< /Type /StructElem /S /Document /P %d 0 R /K [%b] >>" % (tree, everything))
+    by_page = b" ".join(b"%d [%b]" % (number, _references(page)) for number, page in enumerate(parents))
+    file.fill(
+        tree,
+        b"<< /Type /StructTreeRoot /K [%d 0 R] /ParentTree << /Nums [%b] >> /ParentTreeNextKey %d >>"
+        % (whole, by_page, len(parents)),
+    )
+
+
+def _references(numbers: Sequence[int]) -> bytes:
+    return b" ".join([b"%d 0 R" % number for number in numbers])
+
+
+def _inked(paper: Paper, font: Font) -> Iterator[_Ink]:
+    count, y = len(paper.sheet.pages), HEIGHT - 34
+    for number, marks in enumerate(paper.sheet.pages, start=1):
+        foot = f"第 {number} 页，共 {count} 页"
+        yield _ink(
+            [
+                *marks,
+                Box(LEFT, y - 14, RIGHT - LEFT, 0.6, LINE),
+                Text(LEFT, y, 7.5, MUTED, False, False, paper.footer, "", 0),
+                Text(RIGHT, y, 7.5, MUTED, False, True, foot, "", 0),
+            ],
+            font,
+        )
+
+
+def _ink(marks: Sequence[Mark], font: Font) -> _Ink:
+    parts: list[str] = []
+    elements: list[_Element] = []
+    used: dict[int, int] = {}
+    for (tag, _, said), group in groupby(marks, key=_place_in_tree):
+        drawn = [_draw(mark, font, used) for mark in group]
+        parts += [f"/{tag} <</MCID {len(elements)}>> BDC" if tag else "/Artifact BMC", *drawn, "EMC"]
+        if tag:
+            elements.append(_Element(tag, said))
+    return _Ink("\n".join(parts), elements, used)
+
+
+def _place_in_tree(mark: Mark) -> tuple[str, int, str]:
+    if isinstance(mark, Text):
+        return mark.tag, mark.group, ""
+    return ("Figure", 0, mark.said) if isinstance(mark, Squares) else ("", 0, "")
+
+
+def _draw(mark: Mark, font: Font, used: dict[int, int]) -> str:
+    if isinstance(mark, Box):
+        y = HEIGHT - mark.y - mark.height
+        return f"{_color(mark.color)} rg {mark.x:.2f} {y:.2f} {mark.width:.2f} {mark.height:.2f} re f"
+    if isinstance(mark, Squares):
+        return _squares(mark)
+    shaped = font.shape(mark.text)
+    used.update(shaped.used)
+    color, size = _color(mark.color), mark.size
+    x = mark.x - shaped.width * size / 1000 if mark.right else mark.x
+    # The wheel brings one weight: a thin outline of the same colour makes headings stronger.
+    mode = f"2 Tr {color} RG {size * 0.028:.3f} w" if mark.bold else "0 Tr"
+    return f"BT {color} rg {mode} /F {size:g} Tf {x:.2f} {HEIGHT - mark.y:.2f} Td <{shaped.code}> Tj ET"
+
+
+@cache
+def _color(code: str) -> str:
+    return " ".join(f"{int(code[at : at + 2], 16) / 255:.3f}" for at in (1, 3, 5))
+
+
+def _squares(mark: Squares) -> str:
+    """Operators that fill the dark modules as one path, in units of a module."""
+    step = mark.side / len(mark.rows)
+    drawn = "".join(
+        f"{start} {number} {length} 1 re\n"
+        for number, row in enumerate(mark.rows)
+        for start, length in _runs(row)
+    )
+    return f"q 0 0 0 rg {step:.4f} 0 0 {-step:.4f} {mark.x:.2f} {HEIGHT - mark.y:.2f} cm\n{drawn}f Q"
+
+
+def _runs(row: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Neighbouring dark modules as (start, length): no hairlines between them."""
+    start = -1
+    for place, dark in enumerate([*row, 0]):
+        if dark and start < 0:
+            start = place
+        elif not dark and start >= 0:
+            yield start, place - start
+            start = -1

@@ -1,0 +1,87 @@
+"""What is decided about a campaign that has been signed: it stands, goes on, is given up, or ends later."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Request
+from pydantic import Field
+
+from campaigns.control import cancel_campaign, pause_campaign, resume_campaign
+from outreach.errors import NotAllowed
+from outreach.web.actions import answer_extension, extend
+from outreach.web.api.access import api_routes, runtime_of
+from outreach.web.api.fields import Model, Moment, PathId, SmallId, Text, examples
+from outreach.web.permissions import actor_of
+from outreach.web.reads.campaigns import find_campaign
+
+routes = api_routes("/campaigns", "活动")
+_VERBS = {"pause": pause_campaign, "resume": resume_campaign, "cancel": cancel_campaign}
+
+
+class CampaignState(Model):
+    """How a campaign stands now."""
+
+    id: int
+    state: str
+
+
+class ExtensionIn(Model):
+    """A later end of a round that has not ended."""
+
+    model_config = examples(
+        {"round_id": 1, "ends_at": "2026-05-31T20:00:00+08:00", "note": "宣传月延长至5月底"}
+    )
+    round_id: SmallId
+    ends_at: Moment
+    note: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+class Answer(Model):
+    """Whether the second person agrees; a refusal says why."""
+
+    model_config = examples({"agree": True, "reason": ""})
+    agree: bool
+    reason: Annotated[Text, Field(max_length=500)] = ""
+
+
+@routes.post(
+    "/{campaign_id}/extensions", permission="campaign.write", summary="申请延长轮次", status_code=201
+)
+async def ask(request: Request, campaign_id: PathId, body: ExtensionIn) -> CampaignState:
+    """进行中的活动唯一可以改的是轮次的结束时间，只能延后；须由另一人审批。"""
+    campaign = await _found(request, campaign_id)
+    await extend(runtime_of(request), actor_of(request), campaign, body.round_id, body.ends_at, body.note)
+    return await _state(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/extensions/answer", permission="campaign.approve", summary="审批延长")
+async def answer(request: Request, campaign_id: PathId, body: Answer) -> CampaignState:
+    """同意后立即生效，已经收到的人不会再收到；申请人和经办人不能审批。"""
+    refusal = None if body.agree else body.reason
+    campaign = await _found(request, campaign_id)
+    await answer_extension(runtime_of(request), actor_of(request), campaign, refusal)
+    return await _state(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/{verb}", permission="round.control", summary="暂停、继续、取消活动")
+async def control(
+    request: Request, campaign_id: PathId, verb: Literal["pause", "resume", "cancel"]
+) -> CampaignState:
+    """对活动的全部轮次生效：两秒内停止发出；继续后不会重复；取消不能恢复。"""
+    await _own(request, campaign_id)
+    await _VERBS[verb](runtime_of(request), campaign_id, actor_of(request).name)
+    return await _state(request, campaign_id)
+
+
+async def _own(request: Request, campaign_id: int) -> None:
+    if not (await _found(request, campaign_id))["is_own"]:
+        raise NotAllowed("这个活动由上级机构管理，在这里只能查看。")
+
+
+async def _state(request: Request, campaign_id: int) -> CampaignState:
+    found = await _found(request, campaign_id)
+    return CampaignState(id=found["id"], state=found["state"])
+
+
+async def _found(request: Request, campaign_id: int) -> dict[str, Any]:
+    async with runtime_of(request).db.begin() as conn:
+        return await find_campaign(conn, actor_of(request), campaign_id)

@@ -1,0 +1,116 @@
+"""A campaign from the empty form to the signature, by two persons."""
+
+import time
+
+import pyotp
+import pytest
+from playwright.async_api import Page
+
+from outreach.governance.sessions import log_in, resume_session
+from outreach.governance.totp import begin_enrolment, confirm_enrolment
+from tests.e2e.conftest import Console
+from tests.e2e.seed import PASSWORD
+
+FIELDS = {
+    "#name": "专项附加扣除核对提醒",
+    "#purpose": "提醒核对专项附加扣除信息",
+    "#legal_basis": "国家税务总局令第 57 号",
+    "#expression": "kind = natural_person and iit.must_file",
+    "#done_segment": "iit.filed",
+    "#round-1-starts_at": "2026-04-01T09:00",
+    "#round-1-ends_at": "2026-04-10T20:00",
+    "#variables": "tax_year=2025\ndeadline=2026-06-30",
+}
+
+
+@pytest.fixture
+async def approver(console: Console) -> str:
+    """A session of the approver, who has a second factor."""
+    await console.rt.db.execute(
+        "update account set totp_secret_enc = null, totp_confirmed_at = null where login = 'approver'"
+    )
+    token = await log_in(console.rt, login="approver", password=PASSWORD, code="", remote="test")
+    session = await resume_session(console.rt, token)
+    assert session is not None
+    codes = pyotp.parse_uri(await begin_enrolment(console.rt, session.actor))
+    assert isinstance(codes, pyotp.TOTP)
+    await confirm_enrolment(console.rt, session.actor, codes.now())
+    return await log_in(
+        console.rt, login="approver", password=PASSWORD, code=codes.at(time.time() + 30), remote="test"
+    )
+
+
+async def fill(page: Page, code: str) -> None:
+    for field, text in FIELDS.items():
+        await page.fill(field, text)
+    await page.fill("#code", code)
+    await page.select_option("#round-1-template-0", "sms:iit_B2")
+
+
+async def test_from_the_form_to_the_signature(console: Console, approver: str) -> None:
+    async with console.visit("planner") as page:
+        await page.goto("/console/campaigns/new")
+        await page.click("text=保存草稿")
+        assert await page.locator(".field__error").count() >= 6
+        await fill(page, "recheck-2025")
+        await page.wait_for_selector("#count .count__number")
+        await page.click("text=保存草稿")
+        await page.wait_for_selector("text=用语检查通过")
+        await page.wait_for_selector("text=第一遍发给")
+        address = page.url
+        await page.fill("#note", "请核对人群条件")
+        await page.click("text=提交审批，1 个轮次")
+        await page.wait_for_selector("text=等待审批")
+        assert await page.locator("button:has-text('审批通过')").count() == 0
+    async with console.visit(None) as page:
+        await page.context.add_cookies([{"name": "session", "value": approver, "url": console.base}])
+        await page.goto(address)
+        assert await page.locator("text=请核对人群条件").count() >= 1
+        if await page.locator("#proof").count():
+            await page.fill("#proof", "wrong password")
+            await page.click("button:has-text('审批通过')")
+            await page.wait_for_selector("text=密码或验证码不对")
+            await page.fill("#proof", PASSWORD)
+        await page.click("button:has-text('审批通过')")
+        await page.wait_for_selector(".head .badge:has-text('已审批')")
+
+
+async def test_sent_back_with_a_reason_and_mended(console: Console, approver: str) -> None:
+    async with console.visit("planner") as page:
+        await page.goto("/console/campaigns/new")
+        await fill(page, "mended-2025")
+        await page.click("text=保存草稿")
+        await page.wait_for_selector("#note")
+        address = page.url
+        await page.click("text=提交审批，1 个轮次")
+        await page.wait_for_selector("text=等待审批")
+    async with console.visit(None) as page:
+        await page.context.add_cookies([{"name": "session", "value": approver, "url": console.base}])
+        await page.goto(address)
+        await page.fill("#reason", "请把结束时间改早")
+        await page.click("text=退回给经办人修改")
+        await page.wait_for_selector(".head .badge:has-text('草稿')")
+    async with console.visit("planner") as page:
+        await page.goto(address)
+        assert await page.locator(".note:has-text('请把结束时间改早')").count() == 1
+        await page.click("a:has-text('修改')")
+        await page.fill("#round-1-ends_at", "2026-04-05T20:00")
+        await page.click("text=保存草稿")
+        await page.wait_for_selector("text=2026-04-05 20:00")
+
+
+async def test_a_round_is_made_longer_by_two(console: Console, approver: str) -> None:
+    address = f"/console/campaigns/{console.ids.campaign}"
+    async with console.visit("planner") as page:
+        await page.goto(address)
+        await page.click("summary:has-text('延长轮次')")
+        await page.fill("#ends_at", "2026-04-30T20:00")
+        await page.fill("#longer-note", "宣传月延长")
+        await page.click("text=申请延长")
+        await page.wait_for_selector("text=等待审批：延长轮次")
+        assert await page.locator("button:has-text('同意延长')").count() == 0
+    async with console.visit(None) as page:
+        await page.context.add_cookies([{"name": "session", "value": approver, "url": console.base}])
+        await page.goto(address)
+        await page.click("button:has-text('同意延长到 2026-04-30 20:00')")
+        await page.wait_for_selector("text=窗口到 2026-04-30 20:00 为止")
