@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from campaigns.rounds import Ticker, tick
+from outreach.analytics.fallen_back import count_fallen_back
 from outreach.config import Settings
 from outreach.labels.cache import SetCache
 from outreach.ledger.capability import forget_incapable
@@ -24,6 +25,7 @@ from outreach.statements.links import forget_codes
 from outreach.storage.retention import retain_daily
 
 _LOCK = 7_640_003
+_COUNT_SECONDS = 5.0
 
 
 async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
@@ -39,6 +41,14 @@ async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
         get_log().warning("tick.troubled", error=type(error).__name__)
 
 
+async def count_once(rt: Runtime) -> None:
+    """Keep the figures of reports that cost too much to count when asked. Trouble is logged."""
+    try:
+        await count_fallen_back(rt)
+    except (DatabaseError, PoolTimeout, OSError) as error:
+        get_log().warning("count.troubled", error=type(error).__name__)
+
+
 async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
     """Tick until `stop` is set."""
     ticker, ticking = Ticker(rt, Fleet(rt), SetCache()), asyncio.Lock()
@@ -50,6 +60,9 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         seconds=rt.settings.tick_seconds,
         max_instances=1,
         coalesce=True,
+    )
+    scheduler.add_job(
+        count_fallen_back, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True
     )
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
     scheduler.add_job(forget_incapable, "cron", [rt], hour=3, minute=50, max_instances=1, coalesce=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 from pyroaring import AbstractBitMap, BitMap
 
+from outreach.analytics.fallen_back import FellBack, fallen_back
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_text, scope_set
-from outreach.ledger.archived import archived_rounds
 from outreach.ledger.reached import reached_households
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
@@ -39,25 +39,9 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
-class FellBack:
-    """5G messages of a round that became SMS: by the operator, who sends the text itself, or by the ladder,
-    which sends an SMS of its own; and the SMS parts that are billed for both."""
-
-    by_operator: int = 0
-    by_ladder: int = 0
-    parts: int = 0
-
-    @property
-    def total(self) -> int:
-        """Messages that became SMS."""
-        return self.by_operator + self.by_ladder
-
-
-@dataclass(frozen=True, slots=True)
 class RoundReport:
     """A round in households, its rungs in messages. `reached`: distinct households with a delivery;
-    `acted`: planned households that have acted since; `held_out_acted` for comparison. `fell_back` is None
-    if its rows have left for the archive, where nobody counts them."""
+    `acted`: planned households that have acted since; `held_out_acted` for comparison."""
 
     id: int
     ordinal: int
@@ -72,7 +56,7 @@ class RoundReport:
     reached: int
     acted: int
     held_out_acted: int
-    fell_back: FellBack | None = FellBack()
+    fell_back: FellBack
 
     @property
     def outcomes(self) -> dict[State, int]:
@@ -152,7 +136,7 @@ async def campaign_report(
         sets = await _sets(conn, keys, scope)
         states = await (await conn.execute(SQL["states_of"], keys)).fetchall()
         reached = await _reached(conn, keys, scope)
-        fallen = await _fallen_back(conn, keys, states)
+        fallen = await fallen_back(conn, campaign_id, scope_org_id)
         rounds = tuple(
             _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done, fallen)
             for row in await (await conn.execute(SQL["rounds_of"], keys)).fetchall()
@@ -199,26 +183,13 @@ async def _reached(conn: Connection, keys: dict[str, Any], scope: AbstractBitMap
     return {round_id: BitMap(households & scope) for round_id, households in reached.items()}
 
 
-async def _fallen_back(
-    conn: Connection, keys: dict[str, Any], states: list[dict[str, Any]]
-) -> dict[int, FellBack | None]:
-    with_cards = {row["round_id"] for row in states if row["channel"] == "rcs"}
-    if not with_cards:
-        return {}
-    rows = await (await conn.execute(SQL["fallen_back"], keys)).fetchall()
-    fallen: dict[int, FellBack | None] = {
-        row["round_id"]: FellBack(row["by_operator"], row["by_ladder"], row["parts"]) for row in rows
-    }
-    return fallen | dict.fromkeys(with_cards & await archived_rounds(conn, keys["campaign_id"]))
-
-
 def _round(
     row: dict[str, Any],
     sets: Sets,
     states: list[dict[str, Any]],
     reached: BitMap,
     done: AbstractBitMap,
-    fallen: dict[int, FellBack | None],
+    fallen: dict[int, FellBack],
 ) -> RoundReport:
     planned = sets.get(("planned", ""), BitMap())
     return RoundReport(

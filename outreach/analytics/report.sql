@@ -33,26 +33,6 @@ where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s
   and (u.parent_id = scope.id and o.path like u.path || '%%' or u.id = scope.id and o.id = scope.id)
 group by u.id, u.name, m.state having sum(m.n) <> 0 order by u.id, m.state
 
--- name: fallen_back
--- Of the rounds that send 5G messages: what the operator turned into SMS, and the SMS that went to whoever a 5G
--- message of the round had not reached. Parts are those billed.
-select r.id as round_id, count(m.id) filter (where s.channel = 'rcs')::int as by_operator,
-       count(m.id) filter (where s.channel = 'sms')::int as by_ladder, coalesce(sum(m.parts), 0)::int as parts
-from round r
-join batch b on b.round_id = r.id
-join round_step s on s.round_id = r.id and s.step = b.step and s.channel in ('rcs', 'sms')
-join message m on m.period = b.period and m.shard = b.shard
-     and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
-join org_unit o on o.id = m.org_id, org_unit scope
-where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s and o.path like scope.path || '%%'
-  and exists (select from round_step x where x.round_id = r.id and x.channel = 'rcs')
-  and case s.channel when 'rcs' then m.state in (3, 5) and m.code = 'sms_fallback'
-      else m.sent_at is not null and exists (
-          select from message e join round_step x on x.round_id = e.round_id and x.step = e.step
-          where e.period = m.period and e.person_id = m.person_id and e.round_id = m.round_id
-            and e.step < m.step and x.channel = 'rcs') end
-group by r.id
-
 -- name: opted_out_since
 -- Who refused while the campaign ran.
 select count(distinct o.person_id)::int as n

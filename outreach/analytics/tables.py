@@ -52,9 +52,7 @@ def _fallen_back(report: CampaignReport) -> Table:
         table.add_column(header, justify="right" if number else "left")
     for part in report.rounds:
         fell = part.fell_back
-        if fell is None:
-            table.add_row(part.name, *["已归档"] * 4)
-        elif fell.total:
+        if fell.total:
             figures = (fell.total, fell.by_operator, fell.by_ladder, fell.parts)
             table.add_row(part.name, *(f"{number:,}" for number in figures))
     return table

@@ -33,9 +33,3 @@ async def archived_round(conn: Connection, round_id: int) -> ArchivedRound | Non
     sums = {(item["step"], item["state"]): (item["n"], item["households"]) for item in row["sums"]}
     reached = BitMap.deserialize(bytes(row["reached"]))
     return ArchivedRound(row["recipients"], row["households"], sums, reached)
-
-
-async def archived_rounds(conn: Connection, campaign_id: int) -> set[int]:
-    """The rounds of a campaign whose rows have left."""
-    rows = await (await conn.execute(SQL["archived_rounds"], {"campaign_id": campaign_id})).fetchall()
-    return {row["round_id"] for row in rows}

@@ -3,8 +3,3 @@
 select a.recipients, a.households, a.sums, a.reached
 from round_archive a join period_archive p on p.period = a.period
 where a.round_id = %(round_id)s and p.state = 'archived'
-
--- name: archived_rounds
--- Of a campaign.
-select a.round_id from round_archive a join period_archive p on p.period = a.period join round r on r.id = a.round_id
-where r.campaign_id = %(campaign_id)s and p.state = 'archived'

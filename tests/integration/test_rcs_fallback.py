@@ -5,7 +5,8 @@ import zipfile
 
 from campaigns.rounds import tick
 from channels.base import Channel, DeliveryState, Receipt
-from outreach.analytics.report import FellBack, campaign_report
+from outreach.analytics.fallen_back import FellBack, count_fallen_back
+from outreach.analytics.report import campaign_report
 from outreach.analytics.tables import reach_table
 from outreach.labels.cache import SetCache
 from outreach.ledger.capability import LAPSE_DAYS, forget_incapable
@@ -18,9 +19,11 @@ from tests import town
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
 
-async def fell_back(rt: Runtime) -> FellBack | None:
+async def fell_back(rt: Runtime) -> FellBack:
     row = await rt.db.fetch_one("select max(id) as id from campaign")
     assert row is not None
+    await count_fallen_back(rt)
+    assert await count_fallen_back(rt) is None, "nothing has moved since"
     report = await campaign_report(rt, SetCache(), row["id"], town.PROVINCE)
     with zipfile.ZipFile(io.BytesIO(report_workbook(report))) as book:
         assert ("5G转短信" in book.read("xl/workbook.xml").decode()) == report.has_fallen_back

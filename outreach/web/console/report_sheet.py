@@ -68,9 +68,7 @@ def _fallen_rows(report: CampaignReport) -> list[Row]:
     rows: list[Row] = [["轮次", "转短信", "运营商转发", "本系统补发", "短信计费条数"]]
     for part in report.rounds:
         name, fell = f"第 {part.ordinal} 轮 {part.name}", part.fell_back
-        if fell is None:
-            rows.append([name, "已归档"])
-        elif fell.total:
+        if fell.total:
             rows.append([name, fell.total, fell.by_operator, fell.by_ladder, fell.parts])
     return rows
 
