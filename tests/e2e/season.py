@@ -9,6 +9,7 @@ from pyroaring import BitMap
 from campaigns.approval import approve_campaign, submit_campaign
 from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, create_campaign
 from campaigns.exclusions import exclude
+from campaigns.holdout import held_out
 from outreach.clock import BEIJING
 from outreach.db.copy import copy_rows
 from outreach.db.pool import Connection
@@ -95,6 +96,7 @@ async def play_round(
         "no_address": 0.04,
     }
     candidates = {reason: BitMap(n for n in audience if chance.random() < p) for reason, p in odds.items()}
+    candidates["held_out"] = held_out(audience, int(1000 * odds["held_out"]), 7)
     planned, exclusions = exclude(audience, candidates)
     sets = [
         ("audience", "", audience),
@@ -162,6 +164,10 @@ async def _step(
             code = "EXPIRED" if state == 4 else None
             rows.append((*place, state, 0 if state == 0 else 1, at, [person], code))
         await copy_rows(conn, "message", _MESSAGE, rows)
+        reached = [row[12][0] for row in rows if row[9] in (3, 5)]
+        await conn.execute(
+            "insert into reached_delta (round_id, taxpayer_ids) values (%s, %s)", (round_id, reached)
+        )
     await copy_rows(
         conn,
         "message_count",

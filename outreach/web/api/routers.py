@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from outreach.web.api import (
     campaigns,
     decisions,
+    effects,
     events,
     gateways,
     imports,
@@ -34,6 +35,7 @@ _RESOURCES = (
     unknowns,
     inbound,
     reports,
+    effects,
     imports,
     gateways,
     prices,

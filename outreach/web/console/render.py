@@ -95,7 +95,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("number", "wan", "percent", "money", "moment", "day", "clock", "long_day", "span", "ago", "word")
+    names = ["number", "wan", "percent", "points", "money", "moment", "day", "clock", "long_day", "span"]
+    names += ["ago", "word"]
     environment.filters |= {name: getattr(wording, name) for name in names}
     environment.globals |= {
         "asset": asset,

@@ -7,6 +7,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
+from outreach.analytics.effect import campaign_effect
 from outreach.analytics.report import CampaignReport, campaign_report
 from outreach.governance.audit import append_audit
 from outreach.ledger.reasons import REASONS
@@ -62,6 +63,8 @@ async def show_list(request: Request, cursor: str = "") -> HTMLResponse:
 async def show(request: Request, campaign_id: int) -> HTMLResponse:
     """The report page."""
     report = await _report(request, campaign_id)
+    scope = actor_of(request).org_id
+    effect = await campaign_effect(runtime_of(request), cache_of(request), campaign_id, scope)
     by_org = [Line(org.name, "", org.messages, _arrived(org.household_times)) for org in report.orgs]
     by_channel = [
         Line(CHANNELS[channel], "", states, _channel_times(report, channel))
@@ -82,6 +85,7 @@ async def show(request: Request, campaign_id: int) -> HTMLResponse:
         place="reports",
         title=report.name,
         report=report,
+        effect=effect,
         people=[_people(part) for part in report.rounds if part.audience],
         messages=message_balance(
             _whole(by_round), title="全部消息", href=f"/console/messages?campaign={campaign_id}"

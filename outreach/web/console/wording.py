@@ -81,6 +81,11 @@ def percent(part: float | None, whole: float | None) -> str:
     return f"{100 * (part or 0) / whole:.2f}%" if whole else "—"
 
 
+def points(share: float | None) -> str:
+    """4.20 for a difference of shares of 0.042, in percentage points; a dash if there is none."""
+    return "—" if share is None else f"{100 * share:+.2f}".replace("-", "−")
+
+
 def money(value: float | None) -> str:
     """12,345.00 元."""
     return "—" if value is None else f"{value:,.2f} 元"
