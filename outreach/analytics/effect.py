@@ -1,4 +1,5 @@
-"""What a campaign changed: whoever was told against whoever was held out by chance, on the act itself.
+"""What a campaign changed: whoever was told against whoever was held out by chance, on the act itself; or one
+text against another, where two rounds tell parts that chance has drawn (`sample 0 to 500 seed 7`).
 
 The control group falls out before anything else that the campaign decides (`outreach.ledger.reasons`), so it
 is compared with everybody who was not held out: also those whom no message could reach. That is the effect of
@@ -75,11 +76,16 @@ class CampaignEffect:
 
 
 async def campaign_effect(
-    rt: Runtime, cache: SetCache, campaign_id: int, scope_org_id: int, strata: Mapping[str, str] | None = None
+    rt: Runtime,
+    cache: SetCache,
+    campaign_id: int,
+    scope_org_id: int,
+    strata: Mapping[str, str] | None = None,
+    rounds: tuple[int, int] | None = None,
 ) -> CampaignEffect | None:
-    """The effect of a campaign within a scope, or None if nobody was held out. `strata`: name to expression;
-    the first that holds a household counts, the rest is a stratum of its own. Raises NotFound,
-    ExpressionInvalid."""
+    """The effect of a campaign within a scope, or None if nobody was held out; of two of its `rounds`: the
+    first against the second. `strata`: name to expression; the first that holds a household counts, the rest
+    is a stratum of its own. Raises NotFound, ExpressionInvalid."""
     async with rt.db.begin() as conn:
         head = await (
             await conn.execute(SQL["campaign_of"], {"campaign_id": campaign_id, "scope": scope_org_id})
@@ -87,7 +93,16 @@ async def campaign_effect(
         if head is None:
             raise NotFound("没有这个活动")
         scope = BitMap(await scope_set(conn, cache, scope_org_id))
-        treated, control = await _sides(conn, campaign_id, scope)
+        meant, held = await _sides(conn, campaign_id)
+        told = BitMap.union(BitMap(), *meant.values())
+        if rounds is None:
+            treated, control = told - held, held - told
+        elif rounds[0] in meant and rounds[1] in meant:
+            treated, control = meant[rounds[0]] - meant[rounds[1]], meant[rounds[1]] - meant[rounds[0]]
+        else:
+            raise NotFound("这个活动没有这两个轮次，或者它们还没有开始。")
+        treated &= scope
+        control &= scope
         texts = {"": head["done_segment"], **(strata or {})}
         found = await evaluate_texts(conn, cache, texts, scope_org_id)
     if not control:
@@ -100,8 +115,8 @@ async def campaign_effect(
     )
 
 
-async def _sides(conn: Connection, campaign_id: int, scope: BitMap) -> tuple[BitMap, BitMap]:
-    """Everybody whom any round had to tell, and whoever was held out of all of them."""
+async def _sides(conn: Connection, campaign_id: int) -> tuple[dict[int, BitMap], BitMap]:
+    """Whom each round had to tell, and whoever was held out of any."""
     rows = await (await conn.execute(SQL["sets_of"], {"campaign_id": campaign_id})).fetchall()
     meant: dict[int, BitMap] = {}
     control = BitMap()
@@ -114,8 +129,7 @@ async def _sides(conn: Connection, campaign_id: int, scope: BitMap) -> tuple[Bit
         else:
             control |= members
             meant[row["round_id"]] -= members
-    told = BitMap.union(BitMap(), *meant.values())
-    return (told - control) & scope, (control - told) & scope
+    return meant, control
 
 
 def _parts(everybody: BitMap, strata: Mapping[str, BitMap]) -> dict[str, BitMap]:

@@ -23,7 +23,19 @@ from outreach.labels.keys import (
     org_key,
     reach_key,
 )
-from outreach.labels.plan import All, Every, Members, Named, Nothing, Plan, Range, Some, Subtree, Without
+from outreach.labels.plan import (
+    All,
+    Drawn,
+    Every,
+    Members,
+    Named,
+    Nothing,
+    Plan,
+    Range,
+    Some,
+    Subtree,
+    Without,
+)
 from outreach.labels.suggest import unknown_name, unknown_option
 from outreach.labels.tree import (
     And,
@@ -42,6 +54,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Segment,
     Span,
     Tree,
@@ -116,6 +129,9 @@ class _Binder:
                 return Members((optout_key(channel),), f"已退订{name}", f"没有退订{name}")
             case Event(type=kind):
                 return Members((event_key(kind),), f"有过事件“{kind}”", f"没有事件“{kind}”")
+            case Sample(low=low, high=high, seed=seed):
+                part = f"抽样 {low}‰ 至 {high}‰（种子 {seed}）"
+                return Drawn(low, high, seed, f"被随机抽中：{part}", f"没有被随机抽中：{part}")
         raise TypeError(f"not a node of the tree: {tree!r}")
 
     def _segment(self, node: Segment) -> Bound:

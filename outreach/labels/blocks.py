@@ -7,7 +7,7 @@
     {"type": "nobody"}                       {"type": "between", "name": "income_total", "low": V, "high": V}
     {"type": "reachable", "channel": "sms"}  {"type": "under", "unit": "..."}
     {"type": "opted_out", "channel": "all"}  {"type": "segment", "name": "..."}
-    {"type": "event", "name": "..."}
+    {"type": "event", "name": "..."}         {"type": "sample", "low": 0, "high": 500, "seed": 7}
 
 A value V is {"word": "A"}, {"number": "400.01"} or {"day": "2026-03-15"}; numbers stay text, so nothing is
 rounded on the way through a browser.
@@ -25,6 +25,7 @@ from outreach.labels.tree import (
     COMPARISONS,
     MAX_DEPTH,
     MAX_NODES,
+    MAX_SEED,
     And,
     Between,
     Compare,
@@ -41,6 +42,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Segment,
     Tree,
     Under,
@@ -91,6 +93,8 @@ def _simple_block(tree: Tree) -> Block:
             return {"type": "opted_out", "channel": channel}
         case Event(type=name):
             return {"type": "event", "name": name}
+        case Sample(low=low, high=high, seed=seed):
+            return {"type": "sample", "low": low, "high": high, "seed": seed}
         case Segment(name=name):
             return {"type": "segment", "name": name}
     raise TypeError(f"not a node of the tree: {tree!r}")
@@ -183,6 +187,8 @@ def _simple_node(block: Mapping[str, object]) -> Tree:
             return OptedOut(_channel(block, (*CHANNELS, "all")))
         case "event":
             return Event(_name(block, "name"))
+        case "sample":
+            return Sample(_part(block, "low"), _part(block, "high"), _part(block, "seed"))
         case "segment":
             return Segment(_name(block, "name"))
     raise ExpressionInvalid(f"没有“{str(block.get('type'))[:40]}”这种条件。")
@@ -206,6 +212,13 @@ def _name(block: Mapping[str, object], key: str) -> str:
     if not isinstance(name, str) or not name.strip() or len(name) > 100 or not name.isprintable():
         raise ExpressionInvalid("名称不能为空、不能超过 100 个字、不能含控制字符。")
     return name
+
+
+def _part(block: Mapping[str, object], key: str) -> int:
+    number = block.get(key)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MAX_SEED:
+        raise ExpressionInvalid("抽样的起点、终点和种子应是不小于 0 的整数。")
+    return number
 
 
 def _channel(block: Mapping[str, object], allowed: tuple[str, ...]) -> str:

@@ -14,10 +14,12 @@ from outreach.errors import NotFound
 from outreach.labels.bind import bind
 from outreach.labels.bitmaps import EMPTY, frozen, union
 from outreach.labels.cache import SetCache, Source, snapshot
+from outreach.labels.draw import drawn
 from outreach.labels.keys import attribute_keys
 from outreach.labels.language import parse
 from outreach.labels.plan import (
     All,
+    Drawn,
     Every,
     Members,
     Named,
@@ -152,6 +154,8 @@ def _compute(plan: Plan, facts: Facts, within: AbstractBitMap) -> AbstractBitMap
             return within & _whole(plan, facts)
         case Range():
             return _compute_range(plan, facts, within)
+        case Drawn(low=low, high=high, seed=seed):
+            return drawn(within, low, high, seed)
         case Named(item=item):
             return _compute(item, facts, within)
         case Without(item=Members() | Subtree() as item):
@@ -192,6 +196,9 @@ def _effort(plan: Plan, facts: Facts) -> int:
             return len(facts.subtrees[org_id])
         case Range(attribute=attribute):
             return 10 * len(facts.scope) + len(facts.sets[attribute_keys(attribute.code)[0]])
+        case Drawn():
+            # A hash for each of those who are left: last.
+            return 100 * len(facts.scope)
         case Named(item=item):
             return _effort(item, facts)
         case Without(item=item):

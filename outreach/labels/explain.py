@@ -12,7 +12,19 @@ from outreach.db.sql import load_queries
 from outreach.labels.cache import SetCache, Source, snapshot
 from outreach.labels.evaluate import Facts, bind_text, load_facts, members_of, require_member
 from outreach.labels.keys import attribute_key, org_key
-from outreach.labels.plan import All, Every, Members, Named, Nothing, Plan, Range, Some, Subtree, Without
+from outreach.labels.plan import (
+    All,
+    Drawn,
+    Every,
+    Members,
+    Named,
+    Nothing,
+    Plan,
+    Range,
+    Some,
+    Subtree,
+    Without,
+)
 from outreach.labels.slices import Slices, total
 from outreach.labels.units import to_text
 
@@ -68,6 +80,8 @@ class _Teller:
                 return Explanation("在数据范围内", True)
             case Nothing():
                 return Explanation("这个条件不含任何人", False)
+            case Drawn():
+                return Explanation(plan.yes if holds else plan.no, holds)
             case Members():
                 return await self._members(plan, holds)
             case Subtree():

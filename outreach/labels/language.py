@@ -10,6 +10,7 @@
                | org under NAME | org = NAME                   with the units below, or directly
                | reachable by CHANNEL | opted_out of CHANNEL   sms rcs wechat email (all)
                | segment NAME | event NAME
+               | sample N to N seed N                          by chance: thousandths [from, to)
 
 A NAME is a code (`iit.must_file`) or a Chinese name, quoted if it holds blanks or signs. A VALUE is a name,
 a number (`400.01`, `12万`, `12.5%`) or a day (`2026-03-15`). `not` binds closest, then `and`, then `or`.
@@ -25,6 +26,8 @@ from outreach.labels.tree import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_NODES,
+    MAX_PART,
+    MAX_SEED,
     And,
     Between,
     Compare,
@@ -41,6 +44,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Segment,
     Span,
     Tree,
@@ -144,6 +148,8 @@ class _Parser:
                 return Segment(self._name("人群"), self._since(token.span))
             case "event":
                 return Event(self._name("事件"), self._since(token.span))
+            case "sample":
+                return self._sample(token)
             case "org":
                 return self._org(token)
             case "reachable":
@@ -160,6 +166,27 @@ class _Parser:
             return Under(self._name("机构"), self._since(token.span))
         value = Word(self._name("机构"), self._tokens[self._position - 1].span)
         return Compare("org", operator.text, self._count_value(value), self._since(token.span))
+
+    def _sample(self, token: Token) -> Tree:
+        low = self._whole(MAX_PART)
+        self._expect("to")
+        high = self._whole(MAX_PART)
+        self._expect("seed")
+        seed = self._whole(MAX_SEED)
+        span = self._since(token.span)
+        if low >= high:
+            raise ExpressionInvalid("抽样的起点应小于终点，如 sample 0 to 500 seed 7。", self._source, span)
+        return Sample(low, high, seed, span)
+
+    def _whole(self, most: int) -> int:
+        token = self._take()
+        if token.kind != "number" or not token.text.isdecimal() or int(token.text) > most:
+            raise self._error(f"这里应是 0 到 {most} 的整数。", token)
+        return int(token.text)
+
+    def _expect(self, keyword: str) -> None:
+        if not self._take_keyword(keyword):
+            raise self._error(f"这里应是 {keyword}。", self._next())
 
     def _channel(self, keyword: str, allowed: Sequence[str]) -> str:
         if not self._take_keyword(keyword):

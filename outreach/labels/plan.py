@@ -50,6 +50,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """Those whom chance gives a number in [low, high) of 1,000."""
+
+    low: int
+    high: int
+    seed: int
+    yes: str
+    no: str
+
+
+@dataclass(frozen=True, slots=True)
 class Without:
     """Those that the item does not hold."""
 
@@ -78,7 +89,7 @@ class Named:
     item: "Plan"
 
 
-Plan = All | Nothing | Members | Subtree | Range | Without | Every | Some | Named
+Plan = All | Nothing | Members | Subtree | Range | Drawn | Without | Every | Some | Named
 
 
 def walk_plan(plan: Plan) -> Iterator[Plan]:

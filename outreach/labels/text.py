@@ -17,6 +17,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Segment,
     Tree,
     Under,
@@ -88,6 +89,8 @@ def _prefixed(tree: Tree) -> str:
             return f"opted_out of {channel}"
         case Event(type=kind):
             return f"event {_quoted(kind)}"
+        case Sample(low=low, high=high, seed=seed):
+            return f"sample {low} to {high} seed {seed}"
         case Segment(name=name):
             return f"segment {_quoted(name)}"
     raise TypeError(f"not a node of the tree: {tree!r}")

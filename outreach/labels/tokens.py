@@ -13,8 +13,8 @@ from outreach.labels.tree import ExpressionInvalid, Span
 
 Kind = Literal["word", "quoted", "number", "day", "symbol", "keyword", "end"]
 
-_CONNECTIVES = ("and", "or", "not", "in", "between", "by", "of", "under", "org", "has")
-_OPENERS = ("everyone", "nobody", "segment", "event", "reachable", "opted_out")
+_CONNECTIVES = ("and", "or", "not", "in", "between", "by", "of", "under", "org", "has", "to", "seed")
+_OPENERS = ("everyone", "nobody", "segment", "event", "reachable", "opted_out", "sample")
 KEYWORDS = frozenset((*_CONNECTIVES, *_OPENERS))
 _OPERATORS = {"且": "and", "或": "or", "非": "not"}
 _SYMBOLS = {"≤": "<=", "≥": ">=", "≠": "!=", "<>": "!=", "==": "="}

@@ -12,6 +12,8 @@ from decimal import Decimal
 from outreach.errors import InvalidInput
 
 MAX_BYTES, MAX_NODES, MAX_DEPTH = 4096, 200, 40
+MAX_PART, MAX_SEED = 1000, 999_999_999
+"""Of a sample: thousandths, and the largest seed."""
 COMPARISONS = ("<", "<=", ">", ">=", "=", "!=")
 _SCALES = {"万": Decimal(10_000), "亿": Decimal(100_000_000)}
 
@@ -198,6 +200,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Those whom chance gives a number in [low, high) of 1,000, fixed by the seed."""
+
+    low: int
+    high: int
+    seed: int
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Those whom a saved segment holds."""
 
@@ -206,7 +218,7 @@ class Segment:
 
 
 Condition = Label | Has | Compare | OneOf | Between
-Leaf = Everyone | Nobody | Condition | Under | Reachable | OptedOut | Event | Segment
+Leaf = Everyone | Nobody | Condition | Under | Reachable | OptedOut | Event | Sample | Segment
 Tree = Leaf | Not | And | Or
 
 

@@ -2,9 +2,12 @@
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 
 from pyroaring import BitMap
 
+from campaigns.approval import approve_campaign, submit_campaign
+from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, create_campaign
 from campaigns.rounds import tick
 from outreach.analytics.effect import CampaignEffect, campaign_effect
 from outreach.labels.cache import SetCache
@@ -76,6 +79,45 @@ async def test_whoever_could_not_be_reached_counts_with_those_who_were_told(rt: 
     whole = (await effect_of(rt)).whole
     assert whole.treated.households == len(sets["planned"] | sets["no_address"])
     assert whole.control.households == len(sets["held_out"])
+
+
+async def test_two_texts_are_compared_by_chance(rt: Runtime) -> None:
+    """The second text works better, by what is built in; nobody got both."""
+    await town.settle_town(rt, town.households(PEOPLE))
+    await town.write_templates(rt)
+    await town.set_clock(rt, town.START)
+    ladder, until = (StepDraft("sms", "remind"),), town.START + timedelta(days=9)
+    halves = ("sample 0 to 500 seed 9", "sample 500 to 1000 seed 9")
+    draft = CampaignDraft(
+        "texts",
+        "两种文字",
+        "比较两种提醒文字",
+        "statutory_deadline",
+        "国家税务总局令第57号",
+        town.CITY,
+        "iit.must_file",
+        tuple(RoundDraft(text, town.START, until, ladder, text) for text in halves),
+        done_segment="iit.filed",
+        variables={"tax_year": "2025"},
+    )
+    async with town.wired(rt) as wire:
+        number = await create_campaign(wire.rt, "maker", draft)
+        await submit_campaign(wire.rt, number, "maker")
+        await approve_campaign(wire.rt, number, "checker")
+        await tick(town.ticker(wire.rt))
+    sets = await rt.db.fetch("select round_id, data from round_set where kind = 'planned' order by round_id")
+    first, second = [set(BitMap.deserialize(bytes(row["data"]))) for row in sets]
+    assert not first & second
+    assert len(first | second) == PEOPLE
+    chance = random.Random(4)
+    acted = [n for n in range(1, PEOPLE + 1) if chance.random() < BY_ITSELF + (LIFT if n in second else 0.0)]
+    await town.add_label(rt, "iit.filed", acted)
+    numbers = tuple(row["round_id"] for row in sets)
+    found = await campaign_effect(rt, SetCache(), 1, town.PROVINCE, rounds=(numbers[1], numbers[0]))
+    assert found is not None
+    assert found.whole.low is not None and found.whole.high is not None
+    assert found.whole.low <= LIFT <= found.whole.high
+    assert found.whole.is_certain
 
 
 async def test_the_api_cuts_it_to_the_scope(town: Town) -> None:

@@ -24,6 +24,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Segment,
     Tree,
     Under,
@@ -123,6 +124,7 @@ def _conditions() -> st.SearchStrategy[Tree]:
         st.builds(Reachable, st.sampled_from(CHANNELS)),
         st.builds(OptedOut, st.sampled_from((*CHANNELS, "all"))),
         st.builds(Event, st.sampled_from(EVENTS)),
+        st.builds(Sample, st.integers(0, 499), st.integers(500, 1000), st.integers(0, 9)),
         *(st.builds(Compare, st.just(code), comparison, value) for code, value in ranges),
         *(st.tuples(value, value).map(_between(code)) for code, value in ranges),
     )
@@ -160,7 +162,23 @@ def any_trees() -> st.SearchStrategy[Tree]:
     name = st.one_of(
         st.text(characters, min_size=1, max_size=12).filter(lambda text: text.strip() and text.isprintable()),
         st.sampled_from(
-            ["and", "非", "且", 'a"b', "\\", '\\"', "所有 人", "ＡＢ", "（本地）", "a.b", "12", "org", "kind"]
+            [
+                "and",
+                "to",
+                "sample",
+                "非",
+                "且",
+                'a"b',
+                "\\",
+                '\\"',
+                "所有 人",
+                "ＡＢ",
+                "（本地）",
+                "a.b",
+                "12",
+                "org",
+                "kind",
+            ]
         ),
     )
     number = st.from_regex(

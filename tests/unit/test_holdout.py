@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from campaigns.holdout import held_out
+from outreach.labels.draw import drawn
 
 IDS = st.sets(st.integers(1, 2**32 - 1), max_size=300)
 SEEDS = st.integers(0, 2**31 - 1)
@@ -56,3 +57,10 @@ def test_two_seeds_choose_independently(one: int, other: int) -> None:
 def test_the_choice_stands_in_stone() -> None:
     # Campaigns that run across an upgrade must keep their groups.
     assert list(held_out(BitMap(range(1, 60)), 100, 42)) == [21, 38]
+
+
+@given(IDS, SEEDS, st.integers(0, 1000))
+def test_parts_have_nobody_in_common_and_together_are_everybody(some: set[int], seed: int, cut: int) -> None:
+    first, second = drawn(BitMap(some), 0, cut, seed), drawn(BitMap(some), cut, 1000, seed)
+    assert not first & second
+    assert first | second == BitMap(some)

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyroaring import FrozenBitMap
+from pyroaring import BitMap, FrozenBitMap
 
 from outreach.labels.bind import bind
+from outreach.labels.draw import drawn
 from outreach.labels.evaluate import Facts, members_of
 from outreach.labels.keys import attribute_keys, industry_digits
 from outreach.labels.language import parse
@@ -27,6 +28,7 @@ from outreach.labels.tree import (
     OptedOut,
     Or,
     Reachable,
+    Sample,
     Under,
 )
 from outreach.labels.vocabulary import LabelTerm, Saved, Unit, Vocabulary
@@ -83,6 +85,8 @@ def holds(tree, one: Taxpayer) -> bool:
             return channel in one.refused
         case Event(type=kind):
             return kind in one.events
+        case Sample(low=low, high=high, seed=seed):
+            return one.id in drawn(BitMap([one.id]), low, high, seed)
         case Under(unit=unit):
             return UNITS[one.org_id].startswith(UNITS[int(unit[1:])])
         case Compare(name="org", op=op, value=value):

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query, Request
 
 from outreach.analytics.effect import Arm, Effect, campaign_effect
+from outreach.errors import InvalidInput
 from outreach.web.api.access import api_routes, cache_of, runtime_of
 from outreach.web.api.fields import Model, PathId
 from outreach.web.permissions import actor_of
@@ -15,6 +16,7 @@ Strata = Annotated[
     list[str] | None,
     Query(max_length=12, description="分层用的人群表达式，可写多个；按先后每户只归一层，其余自成一层"),
 ]
+Round = Annotated[PathId | None, Query(description="轮次编号：first 与 second 相比")]
 
 
 class ArmTold(Model):
@@ -46,11 +48,19 @@ class CampaignEffectTold(Model):
 
 
 @routes.get("/{campaign_id}/effect", permission="report.read", summary="提醒的成效：与对照组相比")
-async def show(request: Request, campaign_id: PathId, stratum: Strata = None) -> CampaignEffectTold:
-    """按当前办理标签计算；提醒组含没有送达的户，不挑选。"""
-    strata = {text: text for text in stratum or ()}
+async def show(
+    request: Request, campaign_id: PathId, stratum: Strata = None, first: Round = None, second: Round = None
+) -> CampaignEffectTold:
+    """按当前办理标签计算；提醒组含没有送达的户，不挑选。给出两个轮次时，比较两个轮次（如两种文字）。"""
+    if (first is None) != (second is None):
+        raise InvalidInput("比较两个轮次时，first 和 second 都要写。", field="second")
     found = await campaign_effect(
-        runtime_of(request), cache_of(request), campaign_id, actor_of(request).org_id, strata
+        runtime_of(request),
+        cache_of(request),
+        campaign_id,
+        actor_of(request).org_id,
+        {text: text for text in stratum or ()},
+        (first, second) if first is not None and second is not None else None,
     )
     if found is None:
         return CampaignEffectTold(whole=None, strata={})
