@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from pydantic import TypeAdapter
 
 from campaigns.approval import lock_campaign, reopen_draft
 from campaigns.wording_guard import ALLOWABLE
@@ -66,6 +67,9 @@ class CampaignDraft:
     allowances: tuple[str, ...] = ()
 
 
+_DRAFT = TypeAdapter(CampaignDraft)
+
+
 async def create_campaign(rt: Runtime, by: str, draft: CampaignDraft) -> int:
     """Store a draft and return its id. Raises InvalidInput with the field that is wrong."""
     await _check(rt, draft)
@@ -122,6 +126,7 @@ def _columns(draft: CampaignDraft, by: str) -> dict[str, Any]:
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
         "created_by": by,
+        "drafted": Jsonb(_DRAFT.dump_python(draft, mode="json")),
     }
 
 

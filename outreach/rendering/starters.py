@@ -5,7 +5,7 @@ A folder holds `season.toml` (what all messages share), `layout.html` (the page 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -60,20 +60,29 @@ def load_season(folder: Path = FOLDER) -> Season:
     """Read and check a season. Raises TemplateInvalid for a template that is wrong, KeyError for a stage that
     lacks a field."""
     shared = tomllib.loads((folder / "season.toml").read_text(encoding="utf-8"))
-    layout = (folder / "layout.html").read_text(encoding="utf-8")
-    variables = tuple(Variable(name, **facts) for name, facts in shared["variables"].items())
     stages = [
-        _starter(stage, shared, layout)
+        stage
         for path in sorted(folder.glob(f"{shared['code']}_*.toml"))
         for stage in tomllib.loads(path.read_text(encoding="utf-8"))["stage"]
     ]
+    return build_season(shared, stages, folder)
+
+
+def build_season(
+    shared: Mapping[str, Any], stages: Sequence[Mapping[str, Any]], folder: Path = FOLDER
+) -> Season:
+    """Check and build a season of what its messages share and its stages; the page of its letters stands in
+    the folder. Raises as `load_season` does."""
+    layout = (folder / "layout.html").read_text(encoding="utf-8")
+    variables = tuple(Variable(name, **facts) for name, facts in shared["variables"].items())
+    starters = [_starter(stage, shared, layout) for stage in stages]
     known = {*shared["variables"], *BUILT_IN}
-    for stage in stages:
-        _check(stage, known)
-    return Season(shared["code"], shared["name"], variables, tuple(stages))
+    for starter in starters:
+        _check(starter, known)
+    return Season(shared["code"], shared["name"], variables, tuple(starters))
 
 
-def _starter(stage: dict[str, Any], shared: dict[str, Any], layout: str) -> Starter:
+def _starter(stage: Mapping[str, Any], shared: Mapping[str, Any], layout: str) -> Starter:
     contents: dict[str, dict[str, Any]] = {
         "sms": {"text": stage["sms"]},
         "rcs": {
@@ -91,7 +100,7 @@ def _starter(stage: dict[str, Any], shared: dict[str, Any], layout: str) -> Star
     return Starter(stage["code"], stage["name"], stage["audience"], stage["kind"], contents)
 
 
-def _letter(stage: dict[str, Any], mail: dict[str, str], layout: str) -> dict[str, str]:
+def _letter(stage: Mapping[str, Any], mail: Mapping[str, str], layout: str) -> dict[str, str]:
     paragraphs = [mail["greeting"], *stage["body"], mail["closing"]]
     # quote=False: the quotes of a filter's argument belong to the template, not to the page.
     html = "\n".join(

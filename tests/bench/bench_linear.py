@@ -1,8 +1,8 @@
 """Cost by size: the same campaign for 10,000, 100,000, 1 M and 5 M people, one after another in one database.
 
-What a message costs must not depend on how many there are, and a worker must not grow with them. The cost is
+What a message costs must not depend on how many there are, and workers must not grow with them. The cost is
 CPU of all processes a message, planning included, so that other work on the machine changes it little. Each
-size gets a fresh worker. At the end the report of the largest campaign is read.
+size gets fresh workers. At the end the report of the largest campaign is read.
 
     .venv/bin/python -m tests.bench --only linear
 """
@@ -35,13 +35,13 @@ async def run(rt: Runtime, quick: bool) -> list[Row]:
     costs: list[float] = []
     async with staged(rt, ("sms",)) as stage:
         for label, size in labels.items():
-            async with working(stage, 1) as workers:
+            async with working(stage, 2) as workers:
                 played = await play(stage, workers, "sms", label, code=f"linear{size}", households=size)
             costs.append(_micros(played))
             rows += [
                 cost(f"CPU of everything, {size:,} messages", costs[-1], unit="us/message"),
                 cost(
-                    f"memory of the worker, {size:,} messages", played.peak, unit="MB", budget=_WORKER_BUDGET
+                    f"memory of the larger worker, {size:,} messages", played.peak, unit="MB", budget=_WORKER_BUDGET
                 ),
             ]
     spread = (max(costs) - min(costs)) / (max(costs) + min(costs)) * 100

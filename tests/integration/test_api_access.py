@@ -22,7 +22,7 @@ def routes(town: Town) -> list[tuple[str, str, str]]:
         if path.startswith("/api/v1"):
             plain = path.removeprefix("/api/v1")
             for name in ("taxpayer_id", "segment_id", "template_id", "campaign_id", "round_id", "import_id",
-                         "gateway_id", "key_id"):  # fmt: skip
+                         "gateway_id", "key_id", "key"):  # fmt: skip
                 plain = plain.replace(f"{{{name}}}", "1")
             found += [(method.upper(), plain, body["x-permission"]) for method, body in methods.items()]
     return found

@@ -12,6 +12,7 @@ from outreach.web.console import (
     imports,
     later,
     messages,
+    recipes,
     reports,
     rounds,
     search,
@@ -27,6 +28,7 @@ from outreach.web.console import (
 _MODULES = (
     entrance,
     home,
+    recipes,
     campaign_form,
     campaign_reviews,
     campaigns,
