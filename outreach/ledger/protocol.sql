@@ -92,7 +92,10 @@ with new as materialized (
         at = case when n.state <> 0 then (select business_now()) else m.at end
     from new n
     where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 0 and m.not_before is null
-    returning m.id, m.round_id, m.step, m.org_id, m.state, cardinality(m.taxpayer_ids) as h
+    returning m.id, m.round_id, m.step, m.org_id, m.state, m.taxpayer_ids, cardinality(m.taxpayer_ids) as h
+), reached as (
+    insert into reached_delta (round_id, taxpayer_ids)
+    select round_id, array_agg(t) from moved, unnest(taxpayer_ids) as t where state in (3, 5) group by round_id
 ), counted as (
     insert into message_count (round_id, step, org_id, state, n, households)
     select round_id, step, org_id, s.state, sum(s.sign), sum(s.sign * h)
