@@ -183,7 +183,7 @@ async def test_parallel_batches_share_the_connections() -> None:
 async def test_books_agree_under_faults() -> None:
     faults = Faults(drop_before=0.03, drop_after=0.03, error_after=0.02, throttle=0.02, reject=0.05, seed=4)
     async with relay(faults=faults) as (simulator, where):
-        adapter = EmailSmtp(make_config(where, timeout=5.0))
+        adapter = EmailSmtp(make_config(where, timeout=20.0))
         batch = batch_of(600)
         results = await adapter.send(batch)
         booked = {entry.key for entry in simulator.books.entries}
