@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev
 READY := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check lock system bench chaos
+.PHONY: help demo up test check fuzz lock system bench chaos
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ MORE := $(MORE)\040\040make chaos    kill processes at random and compare the bo
 chaos: $(DEV)
 	$(BIN)/python -m tests.chaos $(ARGS)
 endif
+
+fuzz: $(DEV) ## feed every decoder with anything (ARGS="--seconds 600 --only cmpp")
+	$(BIN)/python -m tests.wire.test_fuzz_decoders $(ARGS)
 
 lock: $(DEV) ## choose the newest dependencies that fit and write both lock files
 	$(COMPILE) --output-file requirements.lock

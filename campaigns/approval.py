@@ -10,11 +10,13 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from campaigns.approval_text import Covered, cover, differences
+from campaigns.fitting import check_windows
 from campaigns.wording_guard import Finding, check_campaign
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput, NotAllowed, NotFound, OutreachError
 from outreach.governance.audit import append_audit
+from outreach.labels.cache import SetCache
 from outreach.ledger.letters import BUILT_IN
 from outreach.logs import get_log
 from outreach.runtime import Runtime
@@ -27,7 +29,7 @@ SCHEDULER = "system:scheduler"
 
 async def submit_campaign(rt: Runtime, campaign_id: int, by: str, *, note: str = "") -> None:
     """Bind the newest template versions and ask for a signature. Raises Conflict, and InvalidInput with
-    `faults` where the wording is refused."""
+    `faults` where the wording is refused or at `stagger` where a window cannot hold everybody."""
     async with rt.db.begin() as conn:
         campaign = await lock_campaign(conn, campaign_id)
         if campaign["state"] != "draft":
@@ -37,6 +39,7 @@ async def submit_campaign(rt: Runtime, campaign_id: int, by: str, *, note: str =
         if missing is not None:
             raise Conflict(f"轮次「{missing['name']}」第 {missing['step'] + 1} 级的模板还没有内容")
         refuse_wording(await look_over(conn, campaign_id))
+        await check_windows(conn, SetCache(), campaign_id)
         covered = await cover(conn, campaign_id)
         await conn.execute(SQL["enter_review"], {"campaign_id": campaign_id, "by": by})
         await ask_signature(conn, campaign_id, "campaign", by, note, covered)

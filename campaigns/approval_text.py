@@ -38,9 +38,13 @@ NAMES = {
     "quiet_from": "静默开始",
     "quiet_to": "静默结束",
     "allowances": "放行的用语规则",
+    "care_path": "特殊关怀人员的方式",
     "starts_at": "开始时间",
     "ends_at": "结束时间",
     "steps": "渠道阶梯",
+    "stagger": "错峰",
+    "canary": "灰度",
+    "anchor": "起算日期",
 }
 """What a person reads instead of the name of a covered field."""
 
@@ -89,11 +93,37 @@ async def cover(conn: Connection, campaign_id: int) -> Covered:
             _plain(row["starts_at"]),
             _plain(row["ends_at"]),
         )
+        parts |= {f"{place}.{name}": value for name, value in _plan_of(row).items()}
+        for axis in ("category", "tier", "wave"):
+            for number, stretch in enumerate(row["stagger"].get(axis, ())):
+                text = await check_text(conn, stretch["segment"], campaign["org_id"])
+                parts[f"{place}.stagger"][axis][number] = {**stretch, "segment": text}
         own = [step for step in steps if step["round_id"] == row["id"]]
         parts[f"{place}.steps"] = [
             {name: _plain(value) for name, value in step.items() if name != "round_id"} for step in own
         ]
     return Covered(_canonical(parts), parts)
+
+
+def _plan_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a round has laid down beyond its window; nothing of what it does not use, so that a signature from
+    before these could be laid down still fits."""
+    found: dict[str, Any] = {}
+    if row["stagger"]:
+        found["stagger"] = {
+            name: list(value) if isinstance(value, list) else value for name, value in row["stagger"].items()
+        }
+    if row["canary_permille"]:
+        found["canary"] = {
+            "permille": row["canary_permille"],
+            "hold": _plain(row["canary_hold"]),
+            "failed_permille": row["canary_failed_permille"],
+            "complaint_permille": row["canary_complaint_permille"],
+            "opt_out_permille": row["canary_opt_out_permille"],
+        }
+    if row["anchor_attribute"] is not None:
+        found["anchor"] = {"attribute": row["anchor_attribute"], "days": row["anchor_days"]}
+    return found
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

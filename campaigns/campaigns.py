@@ -1,5 +1,6 @@
 """Campaigns: a purpose with a legal basis, rounds, ladders; drafted here, signed in `campaigns.approval`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,8 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from campaigns.approval import lock_campaign, reopen_draft
+from campaigns.staggering import Stagger, check_stagger, write_stagger
+from campaigns.templates import SPOKEN
 from campaigns.wording_guard import ALLOWABLE
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -20,6 +23,10 @@ from outreach.runtime import Runtime
 SQL = load_queries(__file__)
 
 _LONGEST_LADDER = 6
+_LARGEST_CANARY = 500
+_FARTHEST = 366
+CARE_PATHS = {"call_first": "直接打电话，再上门", "as_others": "与其他人相同"}
+"""What a ladder with a call or a visit does about whoever needs special care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +39,46 @@ class StepDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A small part that goes first: so many of 1,000, then a hold; beyond a limit (of 1,000 messages) of
+    failures, complaints or refusals the round stops there."""
+
+    permille: int
+    hold: timedelta = timedelta(minutes=30)
+    failed_permille: int = 100
+    complaint_permille: int = 1
+    opt_out_permille: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A date of the taxpayer, and the days from it to the message (negative: before)."""
+
+    attribute: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoundDraft:
-    """A wave. `segment` narrows the campaign's segment and is evaluated when the round starts."""
+    """A wave. `segment` narrows the campaign's segment and is evaluated when the round starts. `stagger`: who
+    is told on which day; `anchor`: the round is a rule for every day of its window, and tells those whom the
+    day concerns."""
 
     name: str
     starts_at: datetime
     ends_at: datetime
     steps: tuple[StepDraft, ...]
     segment: str = "everyone"
+    stagger: Stagger | None = None
+    canary: Canary | None = None
+    anchor: Anchor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignDraft:
     """What staff enter. `done_segment`: who needs nothing more; `exempt_segment`: whom the rules spare;
     `dispute_segment`: where everything stops. `variables` are values that its templates may use; `allowances`
-    the rules of the wording guard that it may break."""
+    the rules of the wording guard that it may break; `care_path` what special care means (`CARE_PATHS`)."""
 
     code: str
     name: str
@@ -65,6 +97,7 @@ class CampaignDraft:
     quota_days: int | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     allowances: tuple[str, ...] = ()
+    care_path: str = "call_first"
 
 
 _DRAFT = TypeAdapter(CampaignDraft)
@@ -123,6 +156,7 @@ def _columns(draft: CampaignDraft, by: str) -> dict[str, Any]:
         "quota_days": draft.quota_days,
         "variables": Jsonb(draft.variables),
         "allowances": sorted(set(draft.allowances)),
+        "care_path": draft.care_path,
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
         "created_by": by,
@@ -142,6 +176,8 @@ async def _check(rt: Runtime, draft: CampaignDraft) -> None:
         if rule not in ALLOWABLE:
             known = "、".join(ALLOWABLE)
             raise InvalidInput(f"用语规则 {rule} 不能放行，可以放行的：{known}", field="allowances")
+    if draft.care_path not in CARE_PATHS:
+        raise InvalidInput(f"特殊关怀人员的方式只能是：{'、'.join(CARE_PATHS)}", field="care_path")
     if not draft.rounds:
         raise InvalidInput("活动至少要有一个轮次", field="rounds")
     for number, part in enumerate(draft.rounds, start=1):
@@ -151,9 +187,53 @@ async def _check(rt: Runtime, draft: CampaignDraft) -> None:
             )
         if part.ends_at <= part.starts_at:
             raise InvalidInput(f"第 {number} 轮的结束时间必须晚于开始时间", field=f"rounds.{number}.ends_at")
+        check_ladder([step.channel for step in part.steps], number)
         await check_text(rt, part.segment)
+        await _check_plan(rt, part, f"rounds.{number}")
     for text in (draft.segment, draft.done_segment, draft.exempt_segment, draft.dispute_segment):
         await check_text(rt, text)
+
+
+def check_ladder(channels: Sequence[str], number: int) -> None:
+    """A ladder ends with a call, a visit, or both in this order. Raises InvalidInput."""
+    spoken = [channel for channel in channels if channel in SPOKEN]
+    if spoken and (spoken != sorted(set(spoken)) or list(channels[-len(spoken) :]) != spoken):
+        raise InvalidInput(
+            f"第 {number} 轮：电话和上门只能放在阶梯的最后，先电话后上门，各一级",
+            field=f"rounds.{number}.steps",
+        )
+
+
+async def _check_plan(rt: Runtime, part: RoundDraft, place: str) -> None:
+    if part.stagger is not None:
+        check_stagger(part.stagger, place)
+        for axis in part.stagger.parts.values():
+            for stretch in axis:
+                await check_text(rt, stretch.segment)
+    if part.canary is not None and not 1 <= part.canary.permille <= _LARGEST_CANARY:
+        raise InvalidInput(f"灰度比例应在 1‰ 至 {_LARGEST_CANARY}‰ 之间", field=f"{place}.canary")
+    if part.canary is not None and part.canary.hold <= timedelta():
+        raise InvalidInput("灰度观察时间应在 1 分钟以上", field=f"{place}.canary")
+    if part.anchor is not None:
+        if not -_FARTHEST <= part.anchor.days <= _FARTHEST:
+            raise InvalidInput(f"距离日期最多 {_FARTHEST} 天", field=f"{place}.anchor")
+        keys = {"code": part.anchor.attribute}
+        if await rt.db.fetch_one(SQL["date_attribute"], keys) is None:
+            raise InvalidInput(f"没有日期属性 {part.anchor.attribute}", field=f"{place}.anchor")
+
+
+def _plan_columns(part: RoundDraft) -> dict[str, Any]:
+    canary = part.canary or Canary(0)
+    return {
+        "stagger": Jsonb(write_stagger(part.stagger)),
+        "canary_permille": canary.permille,
+        "canary_hold": canary.hold,
+        "canary_failed_permille": canary.failed_permille,
+        "canary_complaint_permille": canary.complaint_permille,
+        "canary_opt_out_permille": canary.opt_out_permille,
+        "anchor_attribute": part.anchor.attribute if part.anchor else None,
+        "anchor_days": part.anchor.days if part.anchor else None,
+    }
 
 
 async def _add_round(conn: Connection, campaign_id: int, ordinal: int, part: RoundDraft, org_id: int) -> None:
@@ -167,6 +247,7 @@ async def _add_round(conn: Connection, campaign_id: int, ordinal: int, part: Rou
                 "starts_at": part.starts_at,
                 "ends_at": part.ends_at,
                 "segment": part.segment,
+                **_plan_columns(part),
             },
         )
     ).fetchone()

@@ -12,8 +12,11 @@ from typing import Any
 from pyroaring import AbstractBitMap, BitMap
 
 from campaigns.exclusions import Exclusion, move
+from campaigns.occurrences import whole_season
 from campaigns.selection import reach_parameters, select_households
-from campaigns.timing import Load, Timing, schedule
+from campaigns.slicing import Slices, cut_slices
+from campaigns.templates import SPOKEN
+from campaigns.timing import Load, Timing, schedule, schedule_days
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
@@ -61,7 +64,8 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages."""
+    """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages. `slices`:
+    who is told on which day, None where all are told at once or a part of the round is out of scope."""
 
     audience: int
     planned: int
@@ -69,6 +73,7 @@ class Forecast:
     rungs: tuple[Rung, ...]
     timing: Timing
     missing_channels: tuple[str, ...]
+    slices: Slices | None = None
 
     @property
     def persons(self) -> int:
@@ -100,15 +105,18 @@ async def forecast(
     row = await (await conn.execute(SQL["round_ahead"], {"round_id": round_id})).fetchone()
     if row is None:
         raise NotFound("没有这个轮次，请核对编号。")
+    row = {**row, "segment": whole_season(row)}
     steps = await (await conn.execute(SQL["contents_ahead"], {"round_id": round_id})).fetchall()
     moment = max(row["now"], row["starts_at"])
     channels = [step["channel"] for step in steps]
     chosen = await select_households(conn, cache, row, channels, moment=moment, within=within)
-    keys = reach_parameters(row, steps, chosen.planned)
+    keys = reach_parameters(row, steps, chosen)
     found = await (await conn.execute(SQL["reached_ahead"], keys)).fetchone()
     assert found is not None
     reached = BitMap(found["reached"])
-    exclusions = move(chosen.exclusions, "no_address", chosen.planned - reached)
+    unsuited = BitMap(found["unsuited"])
+    exclusions = move(chosen.exclusions, "other_way", unsuited)
+    exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
     people = await (await conn.execute(SQL["people_ahead"], {**keys, "limit": COUNTED})).fetchall()
     accounts = {one["channel"]: one for one in await (await conn.execute(SQL["accounts_ahead"])).fetchall()}
     rungs = tuple(
@@ -119,9 +127,11 @@ async def forecast(
             for step in steps
         ]
     )
-    timing = _timing(row, moment, rungs, accounts)
-    missing = tuple(rung.channel for rung in rungs if rung.channel not in accounts)
-    return Forecast(len(chosen.audience), len(reached), tuple(exclusions), rungs, timing, missing)
+    is_whole = len(chosen.audience) == len(chosen.frozen.members)
+    slices = await cut_slices(conn, cache, row, chosen, keys, moment=moment) if is_whole else None
+    timing = _timing(row, moment, rungs, accounts, slices)
+    missing = tuple(rung.channel for rung in rungs if rung.channel not in {*accounts, *SPOKEN})
+    return Forecast(len(chosen.audience), len(reached), tuple(exclusions), rungs, timing, missing, slices)
 
 
 async def _rung(
@@ -143,6 +153,9 @@ async def _rung(
     able = [row for row in people if (row["reach"] >> number) & 1][:SAMPLES]
     letters = await _letters(rt, conn, cache, said, own if channel == "sms" else [])
     shown = await _letters(rt, conn, cache, said, able)
+    if channel in SPOKEN:
+        told = tuple(_sample(rt, said, letter, step["content"]) for letter in shown)
+        return Rung(number, channel, households, persons, 0, True, 0, Decimal(0), told)
     counted = [_parts(rt, said, letter) for letter in letters] if channel == "sms" else [1] * len(own)
     total, empty = sum(counted), counted.count(0)
     is_exact = len(own) == persons
@@ -181,7 +194,11 @@ def _link(rt: Runtime) -> str:
 
 
 def _timing(
-    row: Mapping[str, Any], moment: Any, rungs: Sequence[Rung], accounts: Mapping[str, dict[str, Any]]
+    row: Mapping[str, Any],
+    moment: Any,
+    rungs: Sequence[Rung],
+    accounts: Mapping[str, dict[str, Any]],
+    slices: Slices | None,
 ) -> Timing:
     bulk = KINDS[row["kind"]].lane in (Lane.REMINDER, Lane.BULK)
     has_begun = row["starts_at"] <= row["now"]
@@ -194,7 +211,13 @@ def _timing(
         if rung.channel in accounts
         else Load(rung.persons, 0.0)
         for rung in rungs
-        if rung.persons
+        if rung.persons and rung.channel not in SPOKEN
     }
     quiet = (row["quiet_from"], row["quiet_to"]) if row["quiet_from"] is not None else None
-    return schedule(moment, row["ends_at"], quiet, loads)
+    if slices is None:
+        return schedule(moment, row["ends_at"], quiet, loads)
+    days: dict[Any, int] = {}
+    for cell in slices.layout.cells:
+        days[slices.opens[cell.day]] = days.get(slices.opens[cell.day], 0) + cell.persons
+    total = sum(days.values()) + slices.layout.unplaced
+    return schedule_days(row["ends_at"], quiet, loads, days, total)

@@ -1,8 +1,9 @@
 -- name: round_ahead
 -- A round as its planning reads it, without waiting for or holding anything.
-select r.id, r.segment, r.starts_at, r.ends_at, c.segment as campaign_segment, c.done_segment, c.exempt_segment,
-       c.dispute_segment, c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days,
-       c.quiet_from, c.quiet_to, business_now() as now
+select r.id, r.segment, r.starts_at, r.ends_at, r.stagger, r.canary_permille, r.anchor_attribute,
+       r.anchor_days, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
+       c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.quiet_from,
+       c.quiet_to, c.care_path, business_now() as now
 from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
 
 -- name: contents_ahead
@@ -17,14 +18,17 @@ where s.round_id = %(round_id)s order by s.step
 -- name: reached_ahead
 -- Whom the ladder would reach, and how many begin at each rung.
 with reached as materialized (
-    select r.taxpayer_ids, round(ln(r.reach & -r.reach) / ln(2))::int as first_step
+    select r.taxpayer_ids, r.reach,
+           case when r.reach > 0 then round(ln(r.reach & -r.reach) / ln(2)) end::int as first_step
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean) r
+                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(call_first)s::boolean) r
 )
-select coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t), '{}') as reached,
+select coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t where reach > 0), '{}') as reached,
+       coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t where reach = 0), '{}') as unsuited,
        coalesce((select jsonb_object_agg(first_step, n) from (
            select first_step, jsonb_build_array(count(*), sum(cardinality(taxpayer_ids))) as n
-           from reached group by first_step) f), '{}') as by_step
+           from reached where reach > 0 group by first_step) f), '{}') as by_step
 
 -- name: people_ahead
 -- Some of them for each first rung, spread evenly and always the same: all, where there are not too many.
@@ -33,7 +37,9 @@ select person_id, taxpayer_ids, org_id, reach, first_step from (
            row_number() over (partition by round(ln(r.reach & -r.reach) / ln(2))
                               order by r.person_id * 2654435761 %% 4294967296, r.person_id) as place
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean) r) p
+                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(call_first)s::boolean) r
+    where r.reach > 0) p
 where place <= %(limit)s order by first_step, place
 
 -- name: accounts_ahead

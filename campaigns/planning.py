@@ -12,12 +12,14 @@ from pyroaring import BitMap
 
 from campaigns.approval import still_binds
 from campaigns.exclusions import Exclusion, move
-from campaigns.selection import reach_parameters, select_households
+from campaigns.selection import Selection, reach_parameters, select_households
+from campaigns.slicing import cut_slices, fill_slices, refuse_overflow
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import OutreachError
+from outreach.labels.bitmaps import union
 from outreach.labels.cache import SetCache
-from outreach.labels.evaluate import Frozen
+from outreach.ledger.reasons import DETOURS
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
@@ -34,6 +36,7 @@ async def start_due_rounds(rt: Runtime, cache: SetCache) -> list[int]:
             found = await _start_due_round(rt, cache, stuck)
         except _Stuck as error:
             get_log().error("round.stuck", round=error.round_id, error=type(error.__cause__).__name__)
+            await rt.db.execute(SQL["note_stuck"], {"round_id": error.round_id, "reason": error.reason})
             stuck.append(error.round_id)
         else:
             if found is None:
@@ -42,9 +45,9 @@ async def start_due_rounds(rt: Runtime, cache: SetCache) -> list[int]:
 
 
 class _Stuck(Exception):
-    def __init__(self, round_id: int) -> None:
+    def __init__(self, round_id: int, reason: str) -> None:
         super().__init__(round_id)
-        self.round_id = round_id
+        self.round_id, self.reason = round_id, reason
 
 
 async def _start_due_round(rt: Runtime, cache: SetCache, stuck: Sequence[int]) -> list[int] | None:
@@ -58,7 +61,7 @@ async def _start_due_round(rt: Runtime, cache: SetCache, stuck: Sequence[int]) -
         try:
             audience, planned = await _plan(conn, cache, row)
         except OutreachError as error:
-            raise _Stuck(row["id"]) from error
+            raise _Stuck(row["id"], error.message) from error
     get_log().info("round.started", round=row["id"], audience=audience, planned=planned)
     return [row["id"]]
 
@@ -68,36 +71,61 @@ async def _plan(conn: Connection, cache: SetCache, row: dict[str, Any]) -> tuple
     await conn.execute("select ensure_period('message', %s)", (row["period"],))
     await conn.execute("select ensure_period('recipient', %s)", (row["period"],))
     channels = [step["channel"] for step in steps]
-    chosen = await select_households(conn, cache, row, channels, moment=row["now"])
-    planned, exclusions = await _fill(conn, row, steps, chosen.planned, chosen.exclusions)
-    await _keep(conn, row["id"], chosen.frozen, planned, exclusions)
+    earlier = await _planned_earlier(conn, row)
+    chosen = await select_households(conn, cache, row, channels, moment=row["now"], leave_out=earlier)
+    planned, exclusions, detours = await _fill(conn, cache, row, steps, chosen)
+    await _keep(conn, row["id"], chosen, planned, exclusions, detours)
     sizes = {"audience": len(chosen.audience), "planned": len(planned)}
     await conn.execute(SQL["begin_round"], {"round_id": row["id"], "period": row["period"], **sizes})
     return len(chosen.audience), len(planned)
 
 
+async def _planned_earlier(conn: Connection, row: dict[str, Any]) -> BitMap | None:
+    """Whom the approved round or another occurrence of it has planned; None where that does not matter."""
+    if not row["leaves_out_earlier"]:
+        return None
+    rows = await (await conn.execute(SQL["planned_earlier"], {"parent_id": row["parent_id"]})).fetchall()
+    return BitMap(union(BitMap.deserialize(found["data"]) for found in rows))
+
+
 async def _fill(
     conn: Connection,
+    cache: SetCache,
     row: dict[str, Any],
     steps: Sequence[dict[str, Any]],
-    planned: BitMap,
-    exclusions: list[Exclusion],
-) -> tuple[BitMap, list[Exclusion]]:
-    """Write the recipients; whoever turns out to have no way in is moved to that exclusion."""
-    keys = {"period": row["period"], "round_id": row["id"], **reach_parameters(row, steps, planned)}
-    filled = await (await conn.execute(SQL["fill_recipients"], keys)).fetchone()
-    assert filled is not None
-    reached = BitMap(filled["reached"])
-    return reached, move(exclusions, "no_address", planned - reached)
+    chosen: Selection,
+) -> tuple[BitMap, list[Exclusion], list[Exclusion]]:
+    """Write the recipients; whoever turns out to have no way in is moved to that exclusion. Also returns who
+    takes another way than the ladder's first, by reason."""
+    reach = reach_parameters(row, steps, chosen)
+    slices = await cut_slices(conn, cache, row, chosen, reach, moment=row["now"])
+    if slices is None:
+        keys = {"period": row["period"], "round_id": row["id"], **reach}
+        filled = await (await conn.execute(SQL["fill_recipients"], keys)).fetchone()
+        assert filled is not None
+    else:
+        refuse_overflow(slices, row["name"])
+        filled = await fill_slices(conn, row, slices)
+    reached, unsuited = BitMap(filled["reached"]), BitMap(filled["unsuited"])
+    exclusions = move(chosen.exclusions, "other_way", unsuited)
+    exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
+    detours = [Exclusion(reason, BitMap(filled[reason])) for reason in DETOURS]
+    return reached, exclusions, detours
 
 
 async def _keep(
-    conn: Connection, round_id: int, frozen: Frozen, planned: BitMap, exclusions: Sequence[Exclusion]
+    conn: Connection,
+    round_id: int,
+    chosen: Selection,
+    planned: BitMap,
+    exclusions: Sequence[Exclusion],
+    detours: Sequence[Exclusion],
 ) -> None:
     rows = [
-        ("audience", "", BitMap(frozen.members)),
+        ("audience", "", chosen.audience),
         *(("exclusion", item.reason, item.members) for item in exclusions),
         ("planned", "", planned),
+        *(("detour", item.reason, item.members) for item in detours if item.members),
     ]
     for ordinal, (kind, reason, members) in enumerate(rows):
         whole = kind == "audience"
@@ -110,7 +138,7 @@ async def _keep(
                 "reason": reason,
                 "size": len(members),
                 "data": members.serialize(),
-                "expression": frozen.text if whole else "",
-                "versions": Jsonb(dict(frozen.versions) if whole else {}),
+                "expression": chosen.frozen.text if whole else "",
+                "versions": Jsonb(dict(chosen.frozen.versions) if whole else {}),
             },
         )

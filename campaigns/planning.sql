@@ -1,31 +1,50 @@
 -- name: take_round
 -- What is due is decided here, whoever ticks and however often. A crash rolls the whole plan back.
-select r.id, r.campaign_id, r.segment, r.starts_at, r.ends_at, c.segment as campaign_segment, c.done_segment,
-       c.exempt_segment, c.dispute_segment, c.kind, c.org_id, c.holdout_permille, c.holdout_seed,
-       c.quota_messages, c.quota_days, business_now() as now,
+select r.id, r.campaign_id, r.name, r.segment, r.starts_at, r.ends_at, r.stagger, r.canary_permille, r.parent_id,
+       r.leaves_out_earlier, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
+       c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.care_path,
+       business_now() as now,
        extract(year from r.starts_at at time zone 'Asia/Shanghai')::int * 100
        + extract(month from r.starts_at at time zone 'Asia/Shanghai')::int as period
 from round r join campaign c on c.id = r.campaign_id
 where r.state = 'scheduled' and c.state in ('approved', 'running') and r.starts_at <= business_now()
-  and r.ends_at > business_now() and r.id <> all(%(stuck)s::int[])
+  and r.ends_at > business_now() and r.anchor_attribute is null and r.id <> all(%(stuck)s::int[])
 order by r.starts_at limit 1 for update of r, c skip locked
+
+-- name: note_stuck
+-- Whoever asks why it does not begin is told.
+update round set stuck_reason = %(reason)s where id = %(round_id)s and stuck_reason <> %(reason)s
+
+-- name: planned_earlier
+-- The plans of the approved round and of all its occurrences.
+select s.data from round_set s join round r on r.id = s.round_id
+where s.kind = 'planned' and (r.id = %(parent_id)s or r.parent_id = %(parent_id)s)
 
 -- name: steps_of
 -- The ladder from top to bottom.
 select step, channel from round_step where round_id = %(round_id)s order by step
 
 -- name: fill_recipients
--- In the order of the organisation, so that a batch touches few org units and its counters few rows.
-with filled as (
-    insert into recipient (period, round_id, position, person_id, taxpayer_ids, org_id, reach, first_step)
-    select %(period)s, %(round_id)s, row_number() over (order by u.path, r.person_id), r.person_id,
-           r.taxpayer_ids, r.org_id, r.reach, round(ln(r.reach & -r.reach) / ln(2))
+-- In the order of the organisation, so that a batch touches few org units and its counters few rows. Whoever
+-- takes another way is told apart: `unsuited` have no rung that suits them.
+with found as materialized (
+    select r.*, u.path
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean) r
+                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(call_first)s::boolean) r
     join org_unit u on u.id = r.org_id
+), filled as (
+    insert into recipient (period, round_id, position, person_id, taxpayer_ids, org_id, reach, first_step)
+    select %(period)s, %(round_id)s, row_number() over (order by path, person_id), person_id,
+           taxpayer_ids, org_id, reach, round(ln(reach & -reach) / ln(2))
+    from found where reach > 0
     returning taxpayer_ids
 )
-select coalesce(array_agg(t), '{}') as reached from filled, unnest(taxpayer_ids) as t
+select coalesce((select array_agg(t) from filled, unnest(taxpayer_ids) as t), '{}') as reached,
+       coalesce(array_agg(t) filter (where reach = 0), '{}') as unsuited,
+       coalesce(array_agg(t) filter (where reach > 0 and apart & 1 = 1), '{}') as in_care,
+       coalesce(array_agg(t) filter (where reach > 0 and apart & 2 = 2), '{}') as mongolian
+from found, unnest(taxpayer_ids) as t where reach = 0 or apart > 0
 
 -- name: keep_set
 -- The frozen audience, its exclusions in order, and what is planned.
@@ -39,4 +58,4 @@ with under_way as (
     where r.id = %(round_id)s and c.id = r.campaign_id and c.state = 'approved'
 )
 update round set state = 'running', started_at = business_now(), period = %(period)s,
-       audience = %(audience)s, planned = %(planned)s where id = %(round_id)s
+       audience = %(audience)s, planned = %(planned)s, stuck_reason = '' where id = %(round_id)s

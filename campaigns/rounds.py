@@ -6,6 +6,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from campaigns.canary import watch_canary
+from campaigns.handover import hand_over_step, settle_handovers
+from campaigns.occurrences import start_occurrences
 from campaigns.planning import start_due_rounds
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict
@@ -34,6 +37,7 @@ class Ticker:
 async def tick(ticker: Ticker) -> int:
     """Start what is due, cut batches, end what is over. Returns how many messages were planned."""
     await ticker.rt.db.execute(SQL["mark_tick"])
+    await start_occurrences(ticker.rt, ticker.cache)
     await start_due_rounds(ticker.rt, ticker.cache)
     planned = 0
     for row in await ticker.rt.db.fetch(SQL["running_rounds"]):
@@ -41,6 +45,7 @@ async def tick(ticker: Ticker) -> int:
             await _end(ticker.rt, row)
         elif row["state"] == "running":
             planned += await _carry(ticker, row)
+    await settle_handovers(ticker.rt, ticker.cache)
     await fold_counts(ticker.rt)
     await fold_reached(ticker.rt)
     await ticker.rt.db.execute(SQL["finish_campaigns"])
@@ -48,6 +53,8 @@ async def tick(ticker: Ticker) -> int:
 
 
 async def _carry(ticker: Ticker, row: dict[str, Any]) -> int:
+    if row["canary_waits"] and await watch_canary(ticker.rt, row["id"]):
+        return 0
     signal = await ticker.rt.db.fetch_one(SQL["fallen_signal"], {"round_id": row["id"]})
     assert signal is not None
     failed = signal["failed"] != ticker.seen_failures.get(row["id"], 0)
@@ -56,7 +63,13 @@ async def _carry(ticker: Ticker, row: dict[str, Any]) -> int:
         step: await materialise_step(ticker.rt, ticker.fleet, row["id"], step, fallers=failed or waited)
         for step in row["steps"]
     }
-    if not any(cut.may_be_more for step, cut in cuts.items() if step > 0):
+    handed = [
+        await hand_over_step(ticker.rt, ticker.cache, row["id"], step, fallers=failed or waited)
+        for step in row["spoken"]
+    ]
+    if not any(
+        [*(cut.may_be_more for step, cut in cuts.items() if step > 0), *(h.may_be_more for h in handed)]
+    ):
         ticker.seen_failures[row["id"]] = signal["failed"]
     return sum(cut.messages for cut in cuts.values())
 

@@ -5,7 +5,11 @@ insert into scheduler_tick (at) values (now()) on conflict (only_row) do update 
 -- name: running_rounds
 -- Their ladders, and whether their windows have closed; also those whose window has closed before they began.
 select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
-       array(select step from round_step s where s.round_id = r.id order by step)::int[] as steps,
+       r.canary_position is not null and r.canary_verdict is null as canary_waits,
+       array(select step from round_step s where s.round_id = r.id and channel not in ('call', 'visit')
+             order by step)::int[] as steps,
+       array(select step from round_step s where s.round_id = r.id and channel in ('call', 'visit')
+             order by step)::int[] as spoken,
        coalesce((select min(wait) from round_step s where s.round_id = r.id), interval '0') as shortest_wait,
        business_now() as now
 from round r join campaign c on c.id = r.campaign_id
@@ -19,8 +23,11 @@ order by r.id
 select coalesce(sum(n), 0)::int as failed from message_count where round_id = %(round_id)s and state = 4
 
 -- name: change_state
--- Only from a state that allows it.
-update round set state = %(state)s where id = %(round_id)s and state = any(%(from)s) returning id
+-- Only from a state that allows it. Whoever lets a round go on that its canary has stopped, overrules it.
+update round set state = %(state)s, pause_reason = '',
+       canary_verdict = case when %(state)s = 'running' and canary_verdict = 'stopped' then 'overruled'
+                             else canary_verdict end
+where id = %(round_id)s and state = any(%(from)s) returning id
 
 -- name: finish
 -- Nothing of it can move by our own doing any more.

@@ -15,25 +15,33 @@ from campaigns.holdout import held_out
 from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
+from outreach.labels.bitmaps import union
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import Frozen, evaluate_texts
-from outreach.labels.keys import optout_key, reach_key
+from outreach.labels.keys import label_key, optout_key, reach_key
 from outreach.ledger.gateways import ADDRESS_KINDS
 from outreach.ledger.kinds import KINDS
 
 SQL = load_queries(__file__)
 
 _MONTHS_BACK = 3
+_WAYS = {**ADDRESS_KINDS, "call": "mobile", "visit": ""}
+"""Channel to the kind of address that it needs; a visit needs none."""
+_CARE = tuple(label_key(code) for code in ("special_care", "elderly", "disabled", "no_phone"))
+_MONGOLIAN = label_key("mongolian_reader")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`audience = planned + sum of exclusions`; `frozen` holds the audience's expression and versions."""
+    """`audience = planned + sum of exclusions`; `frozen` holds the audience's expression and versions. Of
+    those planned, `care` are in special care and `mongolian` read Mongolian, by labels."""
 
     frozen: Frozen
     audience: BitMap
     planned: BitMap
     exclusions: list[Exclusion]
+    care: BitMap
+    mongolian: BitMap
 
 
 async def select_households(
@@ -44,8 +52,10 @@ async def select_households(
     *,
     moment: datetime,
     within: AbstractBitMap | None = None,
+    leave_out: AbstractBitMap | None = None,
 ) -> Selection:
-    """The households of a round at a moment of business time, within a scope if one is given.
+    """The households of a round at a moment of business time, within a scope if one is given. Whoever is in
+    `leave_out` is no audience.
 
     `row` holds the campaign's segments (`campaign_segment` and the others), the round's `segment`, `org_id`,
     `kind`, hold-out and quota. Raises ExpressionInvalid, NotFound.
@@ -54,20 +64,27 @@ async def select_households(
     audience = BitMap(frozen["audience"].members)
     if within is not None:
         audience &= within
+    if leave_out is not None:
+        audience -= leave_out
     candidates = await _candidates(conn, cache, row, channels, audience, frozen, moment)
     planned, exclusions = exclude(audience, candidates)
-    return Selection(frozen["audience"], audience, planned, exclusions)
+    apart = await cache.load(conn, [*_CARE, _MONGOLIAN])
+    care = planned & union(apart[key] for key in _CARE)
+    return Selection(frozen["audience"], audience, planned, exclusions, care, planned & apart[_MONGOLIAN])
 
 
 def reach_parameters(
-    row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], planned: BitMap
+    row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], chosen: Selection
 ) -> dict[str, Any]:
-    """What `persons_reached` (migration 0015) wants to know."""
+    """What `persons_reached` (migration 0021) wants to know."""
     return {
-        "planned": list(planned),
+        "planned": list(chosen.planned),
+        "care": list(chosen.care),
+        "mongolian": list(chosen.mongolian),
+        "call_first": row["care_path"] == "call_first",
         "steps": [step["step"] for step in steps],
         "channels": [step["channel"] for step in steps],
-        "kinds": [ADDRESS_KINDS[step["channel"]] for step in steps],
+        "kinds": [_WAYS[step["channel"]] for step in steps],
         "honours_opt_out": KINDS[row["kind"]].honours_opt_out,
     }
 
@@ -92,7 +109,7 @@ async def _candidates(
     moment: datetime,
 ) -> dict[str, BitMap]:
     kind = KINDS[row["kind"]]
-    reachable, willing = await _reach(conn, cache, channels)
+    reachable, willing = await _reach(conn, cache, channels, audience)
     candidates = {
         **{reason: BitMap(frozen[reason].members) for reason in ("already_done", "disputed", "exempt")},
         "held_out": held_out(audience, row["holdout_permille"], row["holdout_seed"]),
@@ -105,15 +122,20 @@ async def _candidates(
     return candidates
 
 
-async def _reach(conn: Connection, cache: SetCache, channels: Sequence[str]) -> tuple[BitMap, BitMap]:
+async def _reach(
+    conn: Connection, cache: SetCache, channels: Sequence[str], audience: AbstractBitMap
+) -> tuple[BitMap, BitMap]:
     """Whom the ladder reaches on any rung, and whom it reaches on a rung that they have not closed."""
-    keys = [reach_key(channel) for channel in channels] + [optout_key(channel) for channel in channels]
-    sets = await cache.load(conn, [*keys, optout_key("all")])
+    written = [channel for channel in channels if channel in ADDRESS_KINDS]
+    keys = [reach_key(channel) for channel in written] + [optout_key(channel) for channel in written]
+    sets = await cache.load(conn, [*keys, reach_key("sms"), optout_key("all")])
     reachable, willing = BitMap(), BitMap()
-    for channel in channels:
+    for channel in written:
         reachable |= sets[reach_key(channel)]
         willing |= sets[reach_key(channel)] - sets[optout_key(channel)]
-    return reachable, willing - sets[optout_key("all")]
+    # Whoever wants no calls is told apart by the statement that writes the recipients.
+    spoken = audience if "visit" in channels else sets[reach_key("sms")] if "call" in channels else BitMap()
+    return reachable | spoken, (willing | spoken) - sets[optout_key("all")]
 
 
 async def _contacted(conn: Connection, row: Mapping[str, Any], moment: datetime) -> BitMap:

@@ -27,8 +27,13 @@ SHAPES = {
     "email": ({"subject", "html", "text"}, set[str]()),
     "wecom": ({"text"}, {"title", "url"}),
     "dingtalk": ({"text"}, {"title", "url"}),
+    "call": ({"text"}, set[str]()),
+    "visit": ({"text"}, set[str]()),
 }
 """Per channel: the parts that a content must have, and those that it may have."""
+
+SPOKEN = ("call", "visit")
+"""What people say at a telephone and at a door: scripts that name no amount and no other tax information."""
 
 CAMPAIGN_VARIABLES = frozenset({"tax_year", "deadline", "window_from", "window_to", "correct_by"})
 """Values that a campaign gives to its templates."""
@@ -61,7 +66,9 @@ async def save_template(
     compiled = compile_content(channel, content)
     async with rt.db.begin() as conn:
         attributes = await (await conn.execute("select code from attribute")).fetchall()
-        known = BUILT_IN | CAMPAIGN_VARIABLES | own_variables | {row["code"] for row in attributes}
+        known = BUILT_IN | CAMPAIGN_VARIABLES | own_variables
+        if channel not in SPOKEN:
+            known |= {row["code"] for row in attributes}
         for template in compiled.strings.values():
             check_variables(template, known)
         row = await (

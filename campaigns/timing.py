@@ -54,6 +54,40 @@ def schedule(starts_at: datetime, ends_at: datetime, quiet: Quiet, loads: Mappin
     return Timing(finish_at, tuple(sorted(days.items())), late)
 
 
+def schedule_days(
+    ends_at: datetime, quiet: Quiet, loads: Mapping[str, Load], days: Mapping[datetime, int], total: int
+) -> Timing:
+    """The same where slices open one after another: `days` maps the moment at which they open to their
+    messages, of `total` with those who have no day. Each takes its share of every channel, and what a day
+    leaves over waits before the next."""
+    sent: dict[date, dict[str, int]] = defaultdict(dict)
+    finish: datetime | None = None
+    done, left = 0, dict.fromkeys(loads, 0)
+    moments = sorted(days)
+    for moment, until in zip(moments, [*moments[1:], ends_at], strict=True):
+        done += days[moment]
+        due = {
+            channel: Load(
+                load.messages * done // total
+                - load.messages * (done - days[moment]) // total
+                + left[channel],
+                load.per_second,
+                load.before if moment == moments[0] else 0,
+            )
+            for channel, load in loads.items()
+        }
+        timing = schedule(moment, until, quiet, due)
+        finish = timing.finish_at
+        for day, channels in timing.days:
+            for channel, messages in channels.items():
+                sent[day][channel] = sent[day].get(channel, 0) + messages
+        for channel, load in due.items():
+            left[channel] = load.messages - sum(taken.get(channel, 0) for _, taken in timing.days)
+    homeless = sum(load.messages - load.messages * done // total for load in loads.values()) if total else 0
+    late = sum(left.values()) + homeless
+    return Timing(finish if not late else None, tuple(sorted(sent.items())), late)
+
+
 def open_spans(starts_at: datetime, ends_at: datetime, quiet: Quiet) -> Iterator[tuple[datetime, datetime]]:
     """The spans of a window in which messages may leave, cut at midnight in Beijing."""
     day = in_beijing(starts_at).replace(hour=0, minute=0, second=0, microsecond=0)

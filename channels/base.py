@@ -87,12 +87,24 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message: its name as shown, its media type, its octets. With `inline_id` it is
+    a picture that the HTML shows as `cid:inline_id`."""
+
+    name: str
+    kind: str
+    content: bytes = field(repr=False)
+    inline_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """One message for one person.
 
     `key` is known before anything leaves (at most 16 characters of 0-9a-z) and travels to the gateway as
     its reference. `text` is the rendered plain text without signature; `signature` stands in 【】 before an
-    SMS; `template` and `params` serve the providers that only take filed templates.
+    SMS; `template` and `params` serve the providers that only take filed templates; `attachments` only those
+    with the feature of this name.
     """
 
     key: str
@@ -106,6 +118,7 @@ class Outbound:
     params: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     unsubscribe_url: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 class SendResult(NamedTuple):
@@ -243,7 +256,7 @@ class Facts:
     `batch_size`: messages one request may carry. `rate_unit`: `message` or `request`, the unit in which
     the provider limits. `idempotent_for`: how long it de-duplicates our key. `queryable`: it can be asked
     by our key or by address and day. `echoes_key`: receipts carry our key. `features`: of `card`, `html`,
-    `read_receipt`, `uplink`, `sms_fallback`, `filed_template`, `web_login`.
+    `attachments`, `read_receipt`, `uplink`, `sms_fallback`, `filed_template`, `web_login`, `result_query`.
     """
 
     channel: Channel
@@ -315,7 +328,8 @@ class Adapter(ABC):
         """Send a batch, one result per message in the same order."""
 
     async def query(self, questions: Sequence[Query]) -> list[QueryResult]:
-        """Ask about messages whose outcome is unknown. Only where `facts.queryable`."""
+        """Ask about messages whose outcome is unknown, where `facts.queryable`; or what became of accepted
+        ones, by `Query.ref`, with the feature `result_query`."""
         return [QueryResult(q.key, None) for q in questions]
 
     def verify(self, request: WebhookRequest) -> None:

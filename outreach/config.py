@@ -6,6 +6,7 @@ Every setting is explained in docs/settings.md; a test holds the two together.
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     signature: str = "国家税务总局示例市税务局"
     secure_cookies: bool = True
+    digest: Literal["sha256", "sm3"] = "sha256"
     pool_size: int = Field(default=12, ge=2, le=200)
     senders: int = Field(default=4, ge=1, le=64)
     lease_seconds: float = Field(default=60.0, gt=1)

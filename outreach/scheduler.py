@@ -21,10 +21,12 @@ from outreach.ledger.capability import forget_incapable
 from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
+from outreach.service.intake import take_replies
 from outreach.statements.links import forget_codes
 from outreach.storage.retention import retain_daily
 
 _LOCK = 7_640_003
+_INTAKE_SECONDS = 5
 _COUNT_SECONDS = 5.0
 
 
@@ -49,6 +51,15 @@ async def count_once(rt: Runtime) -> None:
         get_log().warning("count.troubled", error=type(error).__name__)
 
 
+async def intake_once(rt: Runtime) -> None:
+    """Take in all replies that wait; trouble is logged, and the next time comes."""
+    try:
+        while (await take_replies(rt)).replies:
+            pass
+    except (DatabaseError, PoolTimeout, OSError) as error:
+        get_log().warning("intake.troubled", error=type(error).__name__)
+
+
 async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
     """Tick until `stop` is set."""
     ticker, ticking = Ticker(rt, Fleet(rt), SetCache()), asyncio.Lock()
@@ -64,6 +75,7 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
     scheduler.add_job(
         count_fallen_back, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True
     )
+    scheduler.add_job(intake_once, "interval", [rt], seconds=_INTAKE_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
     scheduler.add_job(forget_incapable, "cron", [rt], hour=3, minute=50, max_instances=1, coalesce=True)
     scheduler.add_job(retain_daily, "cron", [rt], hour=4, minute=10, max_instances=1, coalesce=True)

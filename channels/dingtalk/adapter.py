@@ -69,10 +69,13 @@ class DingtalkConfig(Config):
 
 class Dingtalk(Adapter):
     """Work notices, one request and one person each. The platform's number for a message comes only with its
-    answer, so a message whose answer was lost can be asked for by nothing."""
+    answer, so a message whose answer was lost can be asked for by nothing; what became of an accepted one is
+    told when it is asked for by that number."""
 
     name: ClassVar[str] = "dingtalk"
-    facts: ClassVar[Facts] = Facts(channel=Channel.DINGTALK, batch_size=1, features=frozenset({"card"}))
+    facts: ClassVar[Facts] = Facts(
+        channel=Channel.DINGTALK, batch_size=1, features=frozenset({"card", "result_query"})
+    )
     config_type: ClassVar[type[Config]] = DingtalkConfig
     shares_tokens: ClassVar[bool] = True
 

@@ -22,7 +22,9 @@ from channels.base import (
 )
 from channels.email_smtp.addresses import AddressInvalid, ReturnPath, read_mailbox
 from channels.email_smtp.connection import Connection, Server
-from channels.email_smtp.mime import Assembler, MailInvalid, Sender
+from channels.email_smtp.dkim import Signer, read_signer
+from channels.email_smtp.mime import Assembler, Sender
+from channels.email_smtp.parts import MailInvalid
 from channels.email_smtp.pool import Dispatch, Pool
 from channels.email_smtp.reports import read_report
 from channels.email_smtp.transaction import Mail
@@ -30,6 +32,7 @@ from channels.errors import Fault, WebhookRejected
 
 _CHINA = timezone(timedelta(hours=8))
 _DOMAIN = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$"
+_SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*)?$"
 _TOKENS = r"^[A-Za-z0-9._:-]*$"
 
 
@@ -56,6 +59,15 @@ class EmailSmtpConfig(Config):
         False, title="要求送达回执", description="服务器支持 DSN 时，请求投递成功也回报"
     )
     timeout: float = Field(30.0, title="超时（秒）", gt=0, le=30)
+    dkim_selector: str = Field(
+        "",
+        title="DKIM 选择器",
+        pattern=_SELECTOR,
+        description="中继不签名时，由本系统签名；d= 为发件地址的域名",
+    )
+    dkim_private_key: SecretStr = Field(
+        SecretStr(""), title="DKIM 私钥", description="PEM 格式，RSA 2048 位以上或 Ed25519，不加口令"
+    )
     callback_secret: SecretStr = Field(title="退信推送密钥", min_length=16, description="推送地址的最后一段")
 
     @field_validator("from_address")
@@ -79,6 +91,18 @@ class EmailSmtpConfig(Config):
         return value
 
     @model_validator(mode="after")
+    def _can_sign(self) -> Self:
+        if bool(self.dkim_selector) != bool(self.dkim_private_key.get_secret_value()):
+            raise ValueError("DKIM 选择器和私钥要么都填，要么都不填")
+        try:
+            _signer(self)
+        except ValueError as error:
+            raise ValueError(
+                "DKIM 私钥不能使用：需要 PEM 格式、不加口令的 RSA（2048 位以上）或 Ed25519 私钥"
+            ) from error
+        return self
+
+    @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> Self:
         if self.username and self.tls == "none" and not _is_loopback(self.host):
             raise ValueError("不加密的连接不能使用用户名和密码，请选择 starttls 或 implicit")
@@ -91,7 +115,7 @@ class EmailSmtp(Adapter):
 
     name: ClassVar[str] = "email_smtp"
     facts: ClassVar[Facts] = Facts(
-        channel=Channel.EMAIL, batch_size=100, echoes_key=True, features=frozenset({"html"})
+        channel=Channel.EMAIL, batch_size=100, echoes_key=True, features=frozenset({"html", "attachments"})
     )
     config_type: ClassVar[type[Config]] = EmailSmtpConfig
 
@@ -107,6 +131,7 @@ class EmailSmtp(Adapter):
             config.feedback_id,
         )
         self._assembler = Assembler(sender)
+        self._signer = _signer(config)
         self._pool = Pool(_server(config), config.connections, config.messages_per_connection)
 
     async def open(self) -> None:
@@ -148,6 +173,8 @@ class EmailSmtp(Adapter):
             return refused(message.key, Fault.UNSUPPORTED, "smtputf8")
         if 0 < _limit(features) < len(content):
             return refused(message.key, Fault.REJECTED, "size")
+        if self._signer is not None:
+            content = self._signer.header(content) + content
         commands = self._commands(token, mailbox.text, features)
         return Mail(position, message.key, commands, _finish(content))
 
@@ -169,6 +196,13 @@ class EmailSmtp(Adapter):
     def parse(self, request: WebhookRequest) -> Parsed:
         """Read a mail to a return path, as the mail server posts it. Raises WebhookRejected."""
         return read_report(request.body, self._return_path)
+
+
+def _signer(config: EmailSmtpConfig) -> Signer | None:
+    if not config.dkim_selector:
+        return None
+    domain = config.from_address.rpartition("@")[2]
+    return read_signer(config.dkim_private_key.get_secret_value(), domain, config.dkim_selector)
 
 
 def _server(config: EmailSmtpConfig) -> Server:

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from channels.base import Outbound
+from channels.email_smtp.parts import MailInvalid, compose_body
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PLAIN = re.compile(r"[ -~]{0,60}")
@@ -20,15 +21,6 @@ _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}")
 _URL = re.compile(r"https?://[!#-;=?-~]{1,900}")
 _KEY = re.compile(r"[0-9a-z]{1,16}")
 _WORD = 39
-_LINE = 76
-
-
-class MailInvalid(Exception):
-    """A mail that cannot be written; `field` tells which part of the message is wrong."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Assembler:
                 b"Date: %s\r\nTo: %s\r\n" % (_date(now.replace(microsecond=0)), mailbox.encode()),
                 b"Subject: %s\r\n" % encode_text(message.subject),
                 self._unsubscribe(message.unsubscribe_url),
-                _bodies(message, key),
+                compose_body(message, key),
             )
         )
 
@@ -79,37 +71,6 @@ class Assembler:
         if not _URL.fullmatch(url):
             raise MailInvalid("unsubscribe_url")
         return b"List-Unsubscribe: <%s>\r\n%s" % (url.encode(), self._bulk)
-
-
-def _bodies(message: Outbound, key: bytes) -> bytes:
-    if not message.html:
-        return _part(b"plain", message.text)
-    edge = b"=_" + key
-    return b"".join(
-        (
-            b'Content-Type: multipart/alternative; boundary="%s"\r\n\r\n--%s\r\n' % (edge, edge),
-            _part(b"plain", message.text),
-            b"--%s\r\n" % edge,
-            _part(b"html", message.html),
-            b"--%s--\r\n" % edge,
-        )
-    )
-
-
-def _part(kind: bytes, text: str) -> bytes:
-    head = b"Content-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" % kind
-    return head + _base64(_with_crlf(text.encode("utf-8", "replace")))
-
-
-def _with_crlf(content: bytes) -> bytes:
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return content.replace(b"\n", b"\r\n")
-
-
-def _base64(content: bytes) -> bytes:
-    encoded = binascii.b2a_base64(content, newline=False)
-    return b"\r\n".join([encoded[at : at + _LINE] for at in range(0, len(encoded), _LINE)]) + b"\r\n"
 
 
 @lru_cache(maxsize=8)

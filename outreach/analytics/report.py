@@ -4,7 +4,7 @@ Households (户) and household-times (户次) are never mixed: a household that 
 the first and twice in the second. Every figure is cut to the scope of whoever asks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +39,26 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedReport:
+    """A rung of calls or visits, in households: handed over = open + done + given up."""
+
+    step: int
+    channel: str
+    open: int
+    done: int
+    given_up: int
+
+    @property
+    def total(self) -> int:
+        """All households that the rung has handed to staff."""
+        return self.open + self.done + self.given_up
+
+
+@dataclass(frozen=True, slots=True)
 class RoundReport:
     """A round in households, its rungs in messages. `reached`: distinct households with a delivery;
-    `acted`: planned households that have acted since; `held_out_acted` for comparison."""
+    `acted`: planned households that have acted since; `held_out_acted` for comparison. `handed`:
+    what its rungs gave to staff; `detours`: planned households that took another way, by reason."""
 
     id: int
     ordinal: int
@@ -57,6 +74,8 @@ class RoundReport:
     acted: int
     held_out_acted: int
     fell_back: FellBack
+    handed: tuple[HandedReport, ...] = ()
+    detours: dict[str, int] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> dict[State, int]:
@@ -137,8 +156,12 @@ async def campaign_report(
         states = await (await conn.execute(SQL["states_of"], keys)).fetchall()
         reached = await _reached(conn, keys, scope)
         fallen = await fallen_back(conn, campaign_id, scope_org_id)
+        handed = await _handed(conn, keys)
         rounds = tuple(
-            _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done, fallen)
+            replace(
+                _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done, fallen),
+                handed=tuple(handed.get(row["id"], ())),
+            )
             for row in await (await conn.execute(SQL["rounds_of"], keys)).fetchall()
         )
         orgs = _orgs(await (await conn.execute(SQL["states_by_org"], keys)).fetchall())
@@ -207,7 +230,16 @@ def _round(
         len(planned & done),
         len(sets.get(("exclusion", "held_out"), BitMap()) & done),
         fallen.get(row["id"], FellBack()),
+        detours={reason: len(members) for (kind, reason), members in sets.items() if kind == "detour"},
     )
+
+
+async def _handed(conn: Connection, keys: dict[str, Any]) -> dict[int, list[HandedReport]]:
+    found: dict[int, list[HandedReport]] = {}
+    for row in await (await conn.execute(SQL["handed_of"], keys)).fetchall():
+        part = HandedReport(row["step"], row["channel"], row["open"], row["done"], row["given_up"])
+        found.setdefault(row["round_id"], []).append(part)
+    return found
 
 
 def _steps(rows: list[dict[str, Any]]) -> tuple[StepReport, ...]:

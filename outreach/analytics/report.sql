@@ -24,6 +24,16 @@ join org_unit o on o.id = m.org_id, org_unit scope
 where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s and o.path like scope.path || '%%'
 group by m.round_id, m.step, s.channel, m.state having sum(m.n) <> 0 order by m.round_id, m.step, m.state
 
+-- name: handed_of
+-- Households that rungs have handed to staff, by round, rung and state within the scope.
+select h.round_id, h.step, s.channel, count(*) filter (where h.state = 0)::int as open,
+       count(*) filter (where h.state = 1)::int as done, count(*) filter (where h.state = 2)::int as given_up
+from handover h join round r on r.id = h.round_id
+join round_step s on s.round_id = h.round_id and s.step = h.step
+join org_unit o on o.id = h.org_id, org_unit scope
+where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s and o.path like scope.path || '%%'
+group by h.round_id, h.step, s.channel order by h.round_id, h.step
+
 -- name: states_by_org
 -- Rolled up to the units right below the scope.
 select u.id as org_id, u.name, m.state, sum(m.n)::int as messages, sum(m.households)::int as households

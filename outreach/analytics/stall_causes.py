@@ -26,10 +26,13 @@ class Cause(StrEnum):
     QUIET_HOURS = "quiet_hours"
     NO_SCHEDULER = "no_scheduler"
     PLANNING = "planning"
+    STUCK = "stuck"
     NO_WORKER = "no_worker"
     NO_GATEWAY = "no_gateway"
     GATEWAY_REFUSED = "gateway_refused"
     BREAKER_OPEN = "breaker_open"
+    CANARY = "canary"
+    SLICES = "slices"
     RATE = "rate"
     DEFERRED = "deferred"
     UNKNOWN = "unknown"
@@ -39,7 +42,18 @@ class Cause(StrEnum):
 
 AFTER_SENDING = frozenset({Cause.UNKNOWN, Cause.LADDER, Cause.DONE})
 """These are about messages that have left."""
-CALM = frozenset({Cause.RATE, Cause.LADDER, Cause.DONE, Cause.TOO_EARLY, Cause.PLANNING, Cause.QUIET_HOURS})
+CALM = frozenset(
+    {
+        Cause.RATE,
+        Cause.LADDER,
+        Cause.DONE,
+        Cause.TOO_EARLY,
+        Cause.PLANNING,
+        Cause.QUIET_HOURS,
+        Cause.CANARY,
+        Cause.SLICES,
+    }
+)
 """As planned: nobody has to do anything."""
 
 
@@ -139,6 +153,31 @@ def _broken(facts: Facts, account: dict[str, Any]) -> Stall:
     return Stall(Cause.BREAKER_OPEN, account["waiting"], text, advice)
 
 
+def _canary(facts: Facts) -> Iterator[Stall]:
+    """The small part that goes first, and the time for which it is watched."""
+    row = facts.round
+    if not row["canary_waits"] or row["state"] != "running":
+        return
+    hold = span(row["canary_hold"].total_seconds())
+    if row["canary_sent_at"] is None:
+        text = f"正在发灰度的一小部分，发完观察 {hold}，没有异常再发其余的。"
+        yield Stall(Cause.CANARY, facts.uncut, text, "到时自动继续；异常时自动暂停并说明原因。")
+    else:
+        until = row["canary_sent_at"] + row["canary_hold"]
+        text = f"灰度部分已发完，正在观察失败、投诉和退订，{spoken(until)} 没有异常再发其余的。"
+        yield Stall(Cause.CANARY, facts.uncut, text, "到时自动继续；异常时自动暂停并说明原因。", until)
+
+
+def _slices(facts: Facts) -> Iterator[Stall]:
+    """Slices whose day has not come."""
+    row = facts.round
+    if row["opens_next"] is not None and not row["canary_waits"]:
+        whom = f"{row['closed_households']:,} 户" if facts.with_numbers else "一部分"
+        text = f"{whom}的错峰时段还没有到，下一段 {spoken(row['opens_next'])} 开放。"
+        held = row["closed_households"]
+        yield Stall(Cause.SLICES, held, text, "到时自动开始，不需要操作。", row["opens_next"])
+
+
 def _unknown(facts: Facts) -> Iterator[Stall]:
     unknown = sum(step["unknown"] for step in facts.steps)
     if unknown:
@@ -197,7 +236,7 @@ def done(facts: Facts) -> Iterator[Stall]:
 
 
 Teller = Callable[[Facts], Iterator[Stall]]
-ALWAYS: tuple[Teller, ...] = (_accounts, _unknown)
+ALWAYS: tuple[Teller, ...] = (_accounts, _canary, _slices, _unknown)
 WHILE_MOVING: tuple[Teller, ...] = (_rates, _deferred, _ladder)
 
 

@@ -112,6 +112,12 @@ def _before_start(facts: Facts) -> Iterator[Stall]:
         yield Stall(Cause.TOO_EARLY, 0, text, "到时自动开始，不需要操作。", starts_at)
     elif not facts.round["ticks"]:
         yield _no_scheduler(facts)
+    elif facts.round["stuck_reason"]:
+        text = f"到了开始时间，但名单排不出来：{facts.round['stuck_reason']}"
+        yield Stall(Cause.STUCK, facts.held, text, "每隔几秒自动再试；需要改规则的，请取消后新建轮次。")
+    elif facts.round["is_rule"]:
+        text = "每天自动找出日期涉及的纳税人，有人的日子另起一个轮次发送。"
+        yield Stall(Cause.TOO_EARLY, 0, text, f"规则到 {spoken(facts.round['ends_at'])} 为止，不需要操作。")
     else:
         text = "到了开始时间，正在等调度程序编排名单，一般在几秒之内。"
         advice = "超过一分钟仍未开始，请系统管理员查看调度进程日志中的 round.stuck。"
@@ -121,7 +127,8 @@ def _before_start(facts: Facts) -> Iterator[Stall]:
 def _standing(facts: Facts) -> Iterator[Stall]:
     row = facts.round
     if row["state"] == "paused":
-        text = "轮次已被暂停，未发出的消息都在原地等待；继续后不会重复发送。"
+        why = f"自动暂停：{row['pause_reason']}" if row["pause_reason"] else "轮次已被暂停，"
+        text = f"{why}未发出的消息都在原地等待；继续后不会重复发送。"
         yield Stall(Cause.PAUSED, facts.held, text, "需要发送时点「继续发送」。")
     if row["campaign_state"] != "running":
         text = "活动没有在进行，它的轮次都不发送。"

@@ -3,14 +3,23 @@
 -- cut yet (messages go to persons, so it is at least the number of messages to come). `void_reason`: why a signature
 -- that there was no longer holds.
 select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.state as campaign_state, c.quiet_from,
+       r.stuck_reason, r.pause_reason, r.anchor_attribute is not null as is_rule,
+       r.canary_position is not null and r.canary_verdict is null as canary_waits, r.canary_hold, r.canary_sent_at,
+       next.opens_at as opens_next, coalesce(next.households, 0)::int as closed_households,
        c.quiet_to, business_now() as now,
        (select v.note from campaign_review v where v.campaign_id = c.id and v.what = 'campaign'
         and v.decision is null and v.asked_by = 'system:scheduler') as void_reason,
        greatest(coalesce(r.planned, 0) - (
-           select coalesce(sum(households), 0) from message_count where round_id = r.id), 0)::int as uncut,
+           select coalesce(sum(households), 0) from message_count where round_id = r.id)
+         - (select count(*) from handover h where h.round_id = r.id and not exists (
+                select from message m where m.period = r.period and m.person_id = h.person_id
+                  and m.round_id = r.id)), 0)::int as uncut,
        (select count(*)::int from worker where kind = 'worker' and seen_at > now() - %(alive)s) as workers,
        coalesce((select at > now() - %(ticking)s from scheduler_tick), false) as ticks
-from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
+from round r join campaign c on c.id = r.campaign_id,
+     lateral (select min(opens_at) as opens_at, sum(households) as households from round_slice s
+              where s.round_id = r.id and s.opens_at > business_now()) next
+where r.id = %(round_id)s
 
 -- name: step_facts
 -- The ladder with its messages by state. `more`: starters of the step that are still to be cut.
@@ -25,7 +34,7 @@ left join lateral (
     select sum(n) filter (where state = 0) as planned, sum(n) filter (where state = 1) as unknown,
            sum(n) filter (where state = 2) as accepted
     from message_count c where c.round_id = s.round_id and c.step = s.step) m on true
-where s.round_id = %(round_id)s order by s.step
+where s.round_id = %(round_id)s and s.channel not in ('call', 'visit') order by s.step
 
 -- name: account_facts
 -- The accounts of the round's channels: how they stand, what of the round waits at each, and what of all rounds.

@@ -4,15 +4,18 @@ from rich.table import Table
 
 from outreach.analytics.report import CampaignReport
 from outreach.labels.keys import CHANNEL_NAMES
-from outreach.ledger.reasons import REASONS
+from outreach.ledger.reasons import DETOURS, REASONS
 from outreach.ledger.states import NAMES, State
+
+SPOKEN = {"call": "电话", "visit": "上门"}
 
 
 def reach_table(report: CampaignReport) -> list[Table]:
     """Households of each round with their sum, messages of each rung with theirs, and what 5G messages that
     became SMS cost, if there are any."""
     fallen = [_fallen_back(report)] if report.has_fallen_back else []
-    return [_households(report), _messages(report), *fallen]
+    handed = [_handed(report)] if any(part.handed for part in report.rounds) else []
+    return [_households(report), _messages(report), *handed, *fallen]
 
 
 def _households(report: CampaignReport) -> Table:
@@ -29,6 +32,11 @@ def _households(report: CampaignReport) -> Table:
         ("送达户", [part.reached for part in report.rounds]),
         ("已办户", [part.acted for part in report.rounds]),
     ]
+    lines += [
+        (name, [part.detours.get(reason, 0) for part in report.rounds])
+        for reason, name in DETOURS.items()
+        if any(part.detours.get(reason) for part in report.rounds)
+    ]
     for name, numbers in lines:
         table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
@@ -43,6 +51,17 @@ def _messages(report: CampaignReport) -> Table:
         for step in part.steps:
             counts = [step.messages.get(state, 0) for state in states]
             table.add_row(part.name, CHANNEL_NAMES[step.channel], *(f"{n:,}" for n in [step.total, *counts]))
+    return table
+
+
+def _handed(report: CampaignReport) -> Table:
+    table = Table(title="交给电话和上门的户次", title_justify="left")
+    for number, header in enumerate(["轮次", "方式", "交办", "办理中", "已告知或办结", "已终止"]):
+        table.add_column(header, justify="right" if number > 1 else "left")
+    for part in report.rounds:
+        for rung in part.handed:
+            figures = (rung.total, rung.open, rung.done, rung.given_up)
+            table.add_row(part.name, SPOKEN[rung.channel], *(f"{number:,}" for number in figures))
     return table
 
 

@@ -21,7 +21,9 @@ from outreach.runtime import Runtime
 
 _SQL = load_queries(__file__)
 MAX_DAYS = 366
-PERSONS_ONLY = frozenset({"role.assign", "account.write", "key.write", "campaign.approve", "audit.read"})
+PERSONS_ONLY = frozenset(
+    {"role.assign", "account.write", "key.write", "campaign.approve", "visit.approve", "audit.read"}
+)
 """Powers that no key may hold: a person stands behind them, with a session."""
 
 

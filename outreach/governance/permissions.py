@@ -37,6 +37,11 @@ PERMISSIONS: dict[str, str] = {
     "statement.read": "查看账单",
     "statement.write": "出具账单",
     "service.read": "查看互动",
+    "service.write": "答复互动、办理工单",
+    "work.read": "查看外呼与走访",
+    "work.write": "登记外呼与走访结果",
+    "work.assign": "分派外呼与走访、申请入户",
+    "visit.approve": "审批入户",
 }
 """Every permission with what it lets one do, as the console shows it."""
 
@@ -54,6 +59,8 @@ class Role:
 
 _READ = ("campaign.read", "segment.read", "template.read", "report.read", "message.read", "gateway.read")
 
+_WORK = ("work.read", "work.write")
+
 _ROLES = (
     Role(
         "planner",
@@ -70,18 +77,35 @@ _ROLES = (
                 "statement.read",
                 "statement.write",
                 "service.read",
+                "service.write",
+                *_WORK,
+                "work.assign",
             )
         ),
     ),
     Role(
         "executor",
         "执行岗",
-        frozenset((*_READ, "round.control", "taxpayer.read", "service.read", "statement.read")),
+        frozenset(
+            (
+                *_READ,
+                "round.control",
+                "taxpayer.read",
+                "service.read",
+                "service.write",
+                "statement.read",
+                *_WORK,
+                "work.assign",
+            )
+        ),
     ),
+    Role("grid_member", "网格员", frozenset(_WORK)),
     Role(
         "approver",
         "审批岗",
-        frozenset((*_READ, "campaign.approve", "round.control", "taxpayer.read")),
+        frozenset(
+            (*_READ, "campaign.approve", "round.control", "taxpayer.read", "work.read", "visit.approve")
+        ),
         second_factor=True,
     ),
     Role("analyst", "分析岗", frozenset((*_READ, "report.export"))),

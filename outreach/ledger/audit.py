@@ -53,9 +53,9 @@ async def audit_round(rt: Runtime, round_id: int) -> RoundAudit:
             raise NotFound("没有这个轮次，或它还没有开始")
         archived = await archived_round(conn, round_id)
         if archived is not None:
-            checks = await _archived(conn, row, archived)
+            checks = [*await _archived(conn, row, archived), *await _handed(conn, row)]
         else:
-            checks = [*await _audience(conn, row), *await _messages(conn, row)]
+            checks = [*await _audience(conn, row), *await _messages(conn, row), *await _handed(conn, row)]
     return RoundAudit(round_id, f"{row['campaign']}·{row['name']}", tuple(checks))
 
 
@@ -112,6 +112,26 @@ async def _audience(conn: Connection, row: dict[str, Any]) -> list[Check]:
         Check("计划户数 = 接收人名下户数", len(planned), recipients["households"]),
         Check("计划集合与接收人名下户逐户一致", len(planned), len(planned & BitMap(named["ids"]))),
         Check("每位接收人只列一次", recipients["persons"], recipients["distinct_persons"]),
+    ]
+
+
+async def _handed(conn: Connection, row: dict[str, Any]) -> list[Check]:
+    """What the rungs of calls and visits were handed; nothing for a round that has none."""
+    handed = await (await conn.execute(SQL["handed"], {"round_id": row["id"]})).fetchone()
+    assert handed is not None
+    if not handed["counted"] and not handed["households"]:
+        return []
+    _, planned = await _frozen(conn, row)
+    known = BitMap(handed["households"])
+    return [
+        Check(
+            "交办户次 = 办理中 + 已告知或办结 + 已终止",
+            handed["counted"],
+            handed["open"] + handed["done"] + handed["given_up"],
+        ),
+        Check("任务已结束而交办仍未了结的户次为零", handed["stray"], 0),
+        Check("没有未了户次却仍开着的任务为零", handed["idle"], 0),
+        Check("交办的户都在计划之内", len(known), len(known & planned)),
     ]
 
 

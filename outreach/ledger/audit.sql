@@ -57,9 +57,23 @@ select count(*)::int as wrong from (
     where b.round_id = %(round_id)s group by b.id, b.n having count(m.id) <> b.n) wrong
 
 -- name: forgotten_recipients
--- Whom the cursor of a step has passed without leaving a message.
+-- Whom the cursor of a step has passed without leaving a message or handing her to staff.
 select count(*)::int as n
 from recipient r join round_step s on s.round_id = r.round_id and s.step = r.first_step
 where r.period = %(period)s and r.round_id = %(round_id)s and r.position <= s.cursor_position
   and not exists (select from message m where m.period = r.period and m.person_id = r.person_id
                   and m.round_id = r.round_id and m.step = r.first_step)
+  and not exists (select from handover h where h.person_id = r.person_id and h.round_id = r.round_id
+                  and h.step = r.first_step)
+
+-- name: handed
+-- Households handed to calls and visits: as counted when it happened, and as they stand. `stray`: open in an
+-- item that is closed; `idle`: items that are open for nothing.
+select coalesce((select sum(n) from handover_count where round_id = %(round_id)s), 0)::int as counted,
+       count(*) filter (where h.state = 0)::int as open, count(*) filter (where h.state = 1)::int as done,
+       count(*) filter (where h.state = 2)::int as given_up,
+       count(*) filter (where h.state = 0 and i.state is distinct from 'open')::int as stray,
+       count(distinct i.id) filter (where i.state = 'open' and not exists (
+           select from handover o where o.item_id = i.id and o.state = 0))::int as idle,
+       coalesce(array_agg(h.taxpayer_id), '{}') as households
+from handover h left join work_item i on i.id = h.item_id where h.round_id = %(round_id)s

@@ -4,13 +4,16 @@ It is asked for by the person and worthless a few minutes later, so it is tried 
 did not get her code asks for another.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from channels.base import Outbound
 from channels.errors import GatewayError
 from outreach.db.sql import load_queries
 from outreach.errors import Unavailable
 from outreach.governance.vault import open_vault
-from outreach.ledger.content import compile_content, compose
+from outreach.ledger.content import Content, compile_content, compose
 from outreach.ledger.gateways import ADDRESS_KINDS, Fleet
 from outreach.ledger.keys import encode_key
 from outreach.ledger.protocol import classify
@@ -19,6 +22,21 @@ from outreach.logs import get_log
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
+
+TEST, TEST_MARK = "test", "【测试】"
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """What is sent to whom: content and values, the address in clear, the provider's code of the text."""
+
+    channel: str
+    content: Content
+    values: Mapping[str, Any]
+    address: str
+    filing: str
+    purpose: str
+    mark: str = ""
 
 
 async def send_direct(
@@ -33,11 +51,9 @@ async def send_direct(
 ) -> bool:
     """Send a template to one person now; whether the gateway took it. Raises Unavailable without a gateway
     that works, or without the template."""
-    gateway = await rt.db.fetch_one(SQL["pick_gateway"], {"channel": channel})
+    gateway = await _gateway(rt, channel)
     keys = {"person_id": person_id, "kind": ADDRESS_KINDS[channel]}
     address = await rt.db.fetch_one(SQL["person_address"], keys)
-    if gateway is None:
-        raise Unavailable(f"没有可用的 {channel} 网关，请先在设置中添加")
     if address is None:
         return False
     found = await rt.db.fetch_one(
@@ -45,7 +61,56 @@ async def send_direct(
     )
     if found is None:
         raise Unavailable(f"没有编码为 {template} 的 {channel} 模板")
-    compiled = compile_content(channel, found["content"])
+    told = open_vault(rt.settings).decrypt("address", "value_enc", address["id"], address["value_enc"])
+    letter = Direct(
+        channel, compile_content(channel, found["content"]), values, told, found["filing"], purpose
+    )
+    return await _send(rt, fleet, gateway, letter, person_id)
+
+
+async def send_test(
+    rt: Runtime, fleet: Fleet, *, version_id: int, channel: str, address: str, values: Mapping[str, Any]
+) -> bool:
+    """Send a version's real text, marked 【测试】, to an address of staff; whether the gateway took it. No
+    round counts it. Raises Unavailable without a gateway that works, or where its filed text has no place
+    for the mark."""
+    gateway = await _gateway(rt, channel)
+    keys = {"version_id": version_id, "gateway_id": gateway["id"]}
+    found = await rt.db.fetch_one(SQL["version_filed"], keys)
+    if found is None:
+        raise Unavailable("没有这个模板版本")
+    content = compile_content(channel, found["content"])
+    letter = Direct(channel, content, values, address, found["filing"], TEST, mark=TEST_MARK)
+    return await _send(rt, fleet, gateway, letter, None)
+
+
+def marked(message: Outbound, mark: str) -> Outbound:
+    """The same message with a mark wherever the reader looks first. Raises Unavailable where the provider
+    sends a filed text that has no place for it."""
+    card = replace(message.card, title=mark + message.card.title) if message.card else None
+    subject = mark + message.subject if message.subject else ""
+    params = dict(message.params)
+    if message.template:
+        if not params:
+            raise Unavailable("这个账号只按报备的固定文字发送，加不上【测试】字样，不能试发")
+        first = next(iter(params))
+        # 【】 holds the signature, and providers refuse it within a value.
+        params[first] = f"（{mark.strip('【】')}）{params[first]}"
+    text = mark + message.text if message.text else ""
+    return replace(message, text=text, subject=subject, card=card, params=params)
+
+
+async def _gateway(rt: Runtime, channel: str) -> dict[str, Any]:
+    gateway = await rt.db.fetch_one(SQL["pick_gateway"], {"channel": channel})
+    if gateway is None:
+        raise Unavailable(f"没有可用的 {channel} 网关，请先在设置中添加")
+    return gateway
+
+
+async def _send(
+    rt: Runtime, fleet: Fleet, gateway: Mapping[str, Any], letter: Direct, person_id: int | None
+) -> bool:
+    channel, purpose = letter.channel, letter.purpose
     try:
         adapter = await fleet.adapter(gateway["id"])
     except GatewayError as error:
@@ -55,14 +120,16 @@ async def send_direct(
     )
     assert row is not None
     message = compose(
-        compiled,
-        values,
+        letter.content,
+        letter.values,
         key=encode_key(row["id"]),
-        address=open_vault(rt.settings).decrypt("address", "value_enc", address["id"], address["value_enc"]),
+        address=letter.address,
         signature=rt.settings.signature,
-        filing=found["filing"],
+        filing=letter.filing,
         unsubscribe="",
     )
+    if letter.mark:
+        message = marked(message, letter.mark)
     (result,) = await adapter.send([message])
     fleet.meter.note(gateway["id"], [result])
     verdict = classify(await fleet.gateway(gateway["id"]), row["id"], result, 1, 0)

@@ -23,3 +23,9 @@ from template t join template_version v on v.template_id = t.id
 left join template_filing f on f.version_id = v.id and f.gateway_id = %(gateway_id)s
 where t.code = %(code)s and t.channel = %(channel)s and t.language = 'zh'
 order by v.version desc limit 1
+
+-- name: version_filed
+-- A version of a template, with its code at this gateway.
+select v.content, coalesce(f.provider_code, '') as filing
+from template_version v left join template_filing f on f.version_id = v.id and f.gateway_id = %(gateway_id)s
+where v.id = %(version_id)s

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from outreach.db.sql import load_queries
 from outreach.jobs import ring
+from outreach.ledger.ask_results import ask_results
 from outreach.ledger.gateways import Gateway
 from outreach.ledger.merge import merge_orphans, merge_receipts
 from outreach.ledger.pacing import Pacer, keep_pace
@@ -151,4 +152,5 @@ def duties(sender: Sender) -> dict[str, tuple[Duty, float]]:
         "merge": (lambda: _merge_many(sender), 0.2),
         "pace": (lambda: keep_pace(pacer), 1.0),
         "orphans": (lambda: merge_orphans(sender.rt), 2.0),
+        "results": (lambda: ask_results(sender.rt, sender.fleet), 30.0),
     }

@@ -231,6 +231,10 @@ class Fleet:
         """The account's open adapter. Raises GatewayError if it cannot be opened."""
         return (await self.account(gateway_id)).adapter
 
+    def has_opened(self, gateway_id: int) -> bool:
+        """Whether this process holds the account open already."""
+        return gateway_id in self._open
+
     async def account(self, gateway_id: int) -> Account:
         """The open account. Raises GatewayError if it cannot be opened, or could not a moment ago."""
         gateway = await self.gateway(gateway_id)

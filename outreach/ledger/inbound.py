@@ -131,7 +131,7 @@ async def _reachable(conn: Connection, person_id: int, channel: str, usable: boo
         "person_id": person_id,
         "kind": ADDRESS_KINDS[channel],
         "usable": usable,
-        "reason": None if usable else "unfollowed",
+        "reason": None if usable else "取消关注",
     }
     await conn.execute(SQL["close_address"], keys)
     rows = await (await conn.execute(SQL["households_of"], {"persons": [person_id]})).fetchall()

@@ -1,7 +1,8 @@
 -- name: lock_step
 -- One process at a time cuts the batches of a step; the cursor moves in the same transaction. A closed step is
 -- looked at again by whoever waited for its lock.
-select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind, c.weight
+select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind, c.weight,
+       round_open_position(r.id) as open_position
 from round_step s join round r on r.id = s.round_id join campaign c on c.id = r.campaign_id
 where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' and s.state <> 'closed'
   and s.version_id is not null
@@ -14,8 +15,8 @@ from gateway g left join gateway_pace p on p.gateway_id = g.id left join batch b
 where g.channel = %(channel)s and g.state = 'active' and coalesce(p.breaker, 'closed') <> 'open' group by g.id
 
 -- name: cut
--- Starters, whose ladder begins at this step, and fallers, whom an earlier step failed or who waited too long
--- without a delivery, in the order of the organisation. An unknown message falls only where the law wants
+-- Starters, whose ladder begins at this step and whose slice has opened, and fallers, whom an earlier step failed
+-- or who waited too long without a delivery, in the order of the organisation. An unknown message falls only where the law wants
 -- the person told, and after the receipt deadline. A recipient whose address has gone since planning still
 -- gets a row (dest 0): it fails there and falls to the next rung.
 -- `next_at` is virtual time: the batches of a round follow each other at distances that shrink with its
@@ -23,6 +24,7 @@ where g.channel = %(channel)s and g.state = 'active' and coalesce(p.breaker, 'cl
 with starters as materialized (
     select position, person_id, taxpayer_ids, org_id, reach from recipient
     where period = %(period)s and round_id = %(round_id)s and first_step = %(step)s and position > %(cursor)s
+      and position <= %(open)s
     order by position limit %(limit)s
 ), fallers as materialized (
     select null::int as position, m.person_id, m.taxpayer_ids, m.org_id, m.reach

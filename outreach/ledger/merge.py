@@ -18,6 +18,8 @@ _FIRST_ORPHAN_PAUSE = 0.5
 _REACH = 100
 """Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
 _NOT_RCS_CODES = frozenset({"2"})
+_NO_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""Status codes (RFC 3463) that speak of the address and not of us."""
 FELL_BACK = "sms_fallback"
 """The code of a 5G message that the operator delivered as SMS."""
 
@@ -81,10 +83,12 @@ async def _apply(conn: Connection, rows: Sequence[Arrival]) -> None:
             loose.append(row)
         else:
             (direct if row.message_id >= DIRECT_FROM else keyed).append((row.message_id, row))
+    found, orphans = await _match_keys(conn, keyed)
+    by_reference, left = await _match_references(conn, loose)
+    matched, unmatched = await _match_direct(conn, left)
+    direct += matched
     if direct:
         await conn.execute(SQL["merge_direct"], _columns(direct))
-    found, orphans = await _match_keys(conn, keyed)
-    by_reference, unmatched = await _match_references(conn, loose)
     for place, matches in by_reference.items():
         found[place] += matches
     for (period, shard), matches in sorted(found.items()):
@@ -216,6 +220,21 @@ async def _match_references(
     return found, [row for n, row in enumerate(rows) if n not in known]
 
 
+async def _match_direct(conn: Connection, rows: Sequence[Arrival]) -> tuple[list[Match], list[Arrival]]:
+    if not rows:
+        return [], []
+    keys = {
+        "ns": list(range(len(rows))),
+        "gateways": [row.gateway_id for row in rows],
+        "dests": [row.dest for row in rows],
+        "refs": [row.ref for row in rows],
+    }
+    matched = await (await conn.execute(SQL["direct_by_reference"], keys)).fetchall()
+    known = {match["n"] for match in matched}
+    found = [(match["id"], rows[match["n"]]) for match in matched]
+    return found, [row for n, row in enumerate(rows) if n not in known]
+
+
 async def _keep(conn: Connection, rows: Sequence[Arrival]) -> None:
     if not rows:
         return
@@ -249,3 +268,11 @@ async def _learn(conn: Connection, rows: Sequence[Arrival]) -> None:
     if learned:
         dests, ables, gateways = map(list, zip(*learned, strict=True))
         await conn.execute(SQL["learn_rcs"], {"dests": dests, "ables": ables, "gateways": gateways})
+    bounced = [
+        (row.dest, row.code, row.gateway_id)
+        for row in rows
+        if row.state == State.FAILED and row.dest is not None and row.code in _NO_MAILBOX
+    ]
+    if bounced:
+        dests, codes, gateways = map(list, zip(*bounced, strict=True))
+        await conn.execute(SQL["close_bounced"], {"dests": dests, "codes": codes, "gateways": gateways})

@@ -1,9 +1,10 @@
 """Receipts of texts that were sent in several parts, where the provider reports each part by itself.
 
 The reference of such a message is that of its parts, joined by `+`. Receipts that name one of them wait with
-those that cannot be told (merge.py), and are told here: the part is marked in the reference, `d` for
-delivered and `f` for failed, so what was reported is kept with the message and repetition changes nothing. A
-message is delivered when all its parts are, and has failed when one of them has.
+those that cannot be told (merge.py), and are told here: the part is marked in the reference, `=` for
+delivered and `!` for failed, signs that no reference ends with, so what was reported is kept with the message
+and repetition changes nothing. A message is delivered when all its parts are, and has failed when one of them
+has.
 """
 
 from collections import defaultdict
@@ -20,8 +21,9 @@ SQL = load_queries(__file__)
 
 SEPARATOR = "+"
 _AT_ONCE = 10_000
-_MARKS = {State.DELIVERED: "d", State.FAILED: "f"}
-_RANKS = ("", "f", "d")
+_OUTSIDE = 0
+_MARKS = {State.DELIVERED: "=", State.FAILED: "!"}
+_RANKS = ("", "!", "=")
 
 Row = dict[str, Any]
 Place = tuple[int, int, int]
@@ -36,10 +38,13 @@ async def merge_parts(rt: Runtime) -> int:
         told: dict[Place, list[Row]] = defaultdict(list)
         for row in rows:
             told[row["period"], row["shard"], row["message_id"]].append(row)
-        refs = await _lock(conn, sorted(told))
+        places = sorted(place for place in told if place[0] != _OUTSIDE)
+        refs = await _lock(conn, places)
         marked = {place: mark_parts(refs[place], _evidence(told[place])) for place in refs}
         await conn.execute(SQL["mark_parts"], _columns(marked))
         await _decide(conn, marked, told)
+        if len(places) < len(told):
+            await _merge_direct(conn, {place[2]: told[place] for place in told if place[0] == _OUTSIDE})
         await conn.execute(SQL["forget"], {"ids": [row["orphan"] for row in rows]})
         return len(rows)
 
@@ -50,7 +55,7 @@ def _evidence(rows: Iterable[Row]) -> list[tuple[str, State]]:
 
 def mark_parts(ref: str, evidence: Iterable[tuple[str, State]]) -> str:
     """The joined reference with what receipts say of single parts. Arrival outranks a report of failure."""
-    marks = {part.rstrip("df"): part[len(part.rstrip("df")) :] for part in ref.split(SEPARATOR)}
+    marks = {part.rstrip("=!"): part[len(part.rstrip("=!")) :] for part in ref.split(SEPARATOR)}
     for part, state in evidence:
         mark = _MARKS.get(state, "")
         if part in marks and _RANKS.index(mark) > _RANKS.index(marks[part]):
@@ -61,9 +66,23 @@ def mark_parts(ref: str, evidence: Iterable[tuple[str, State]]) -> str:
 def outcome_of(ref: str) -> State | None:
     """What the marks of a joined reference say of the message; None while parts are open."""
     marks = [part[-1:] for part in ref.split(SEPARATOR)]
-    if "f" in marks:
+    if "!" in marks:
         return State.FAILED
-    return State.DELIVERED if all(mark == "d" for mark in marks) else None
+    return State.DELIVERED if all(mark == "=" for mark in marks) else None
+
+
+async def _merge_direct(conn: Connection, told: dict[int, list[Row]]) -> None:
+    """The same for messages outside any round: one-time codes and test sends."""
+    rows = await (await conn.execute(SQL["lock_direct"], {"ids": sorted(told)})).fetchall()
+    refs = {row["id"]: mark_parts(row["ref"], _evidence(told[row["id"]])) for row in rows}
+    states = [outcome_of(ref) or State.ACCEPTED for ref in refs.values()]
+    codes = [_failure(told[message_id]) for message_id in refs]
+    keys = {"ids": list(refs), "refs": list(refs.values()), "states": list(map(int, states)), "codes": codes}
+    await conn.execute(SQL["mark_direct"], keys)
+
+
+def _failure(rows: Iterable[Row]) -> str | None:
+    return next((row["code"] for row in rows if row["state"] == State.FAILED), None)
 
 
 async def _lock(conn: Connection, places: Sequence[Place]) -> dict[Place, str]:
@@ -90,9 +109,8 @@ async def _decide(conn: Connection, marked: dict[Place, str], told: dict[Place, 
     for (period, shard, message_id), ref in marked.items():
         state = outcome_of(ref)
         if state is not None:
-            rows = told[period, shard, message_id]
-            code = next((row["code"] for row in rows if row["state"] == State.FAILED), None)
-            decided[period, shard].append((message_id, state, code if state is State.FAILED else None))
+            code = _failure(told[period, shard, message_id]) if state is State.FAILED else None
+            decided[period, shard].append((message_id, state, code))
     for (period, shard), found in sorted(decided.items()):
         keys = {
             "period": period,

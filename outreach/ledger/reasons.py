@@ -11,5 +11,9 @@ REASONS = {
     "opted_out": "已退订",
     "held_out": "对照组",
     "contacted_recently": "近期已提醒",
+    "other_way": "需其他方式告知",
     "no_address": "无可用联系方式",
 }
+
+DETOURS = {"in_care": "特殊关怀，先打电话再上门", "mongolian": "使用蒙古文，不发普通短信"}
+"""Why planned households take another way than the ladder's first rung (requirements, section 5)."""

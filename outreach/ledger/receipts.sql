@@ -46,6 +46,16 @@ join address a on a.dest = w.dest
 join message m on m.period = any(array(select distinct period from round where period is not null))
      and m.person_id = a.person_id and m.ref = w.ref
 
+-- name: direct_by_reference
+-- The same for messages outside any round, asked only for what belongs to none. A test goes to nobody of the
+-- registry.
+select w.n, d.id
+from unnest(%(ns)s::int[], %(gateways)s::smallint[], %(dests)s::bigint[], %(refs)s::text[])
+    as w (n, gateway_id, dest, ref)
+join direct_message d on d.gateway_id = w.gateway_id and d.ref = w.ref and d.created_at > now() - interval '7 days'
+where d.person_id is null
+   or exists (select from address a where a.person_id = d.person_id and a.dest = w.dest)
+
 -- name: merge_accepted
 -- Reports of accepted messages, one for each: what they were is known, so nothing is locked beforehand.
 -- Returns those that were something else when the row was reached.
@@ -119,6 +129,14 @@ delete from receipt_orphan where id in (
     order by not_before limit %(limit)s for update skip locked)
 returning gateway_id, message_id, whole_request, dest, ref, state, code, fallback, at, arrived_at,
           (attempts + 1)::smallint as attempts, '' as arrived_in, id
+
+-- name: close_bounced
+-- A mailbox that there is not gets no more mail until somebody enters another address; the same code of another
+-- channel says nothing of one.
+update address a set usable = false, unusable_reason = '退信 ' || n.code, updated_at = now()
+from unnest(%(dests)s::bigint[], %(codes)s::text[], %(gateways)s::smallint[]) as n (dest, code, gateway_id)
+join gateway g on g.id = n.gateway_id and g.channel = 'email'
+where a.dest = n.dest and a.kind = 'email' and a.usable
 
 -- name: learn_rcs
 -- Whether a number can read 5G messages is only learned by sending them; the code of another channel's receipt

@@ -23,10 +23,11 @@ _PARTS_SECONDS = 0.5
 
 
 class UplinkFeed:
-    """Listens to the accounts of one process that report over their connections."""
+    """Listens to the accounts of one process that report over their connections; `opened_only`: without
+    opening any by itself, as a process does that sends a code now and then."""
 
-    def __init__(self, fleet: Fleet, desk: ReceiptDesk) -> None:
-        self._fleet, self._desk = fleet, desk
+    def __init__(self, fleet: Fleet, desk: ReceiptDesk, *, opened_only: bool = False) -> None:
+        self._fleet, self._desk, self._opened_only = fleet, desk, opened_only
         self._heard: dict[int, Adapter] = {}
         self._silent: set[int] = set()
 
@@ -34,7 +35,13 @@ class UplinkFeed:
         """Listen to every such account that can be opened, also to one that was opened anew. A closed one is
         left alone: a copy of the database must not take another installation's reports."""
         gateways = (await self._fleet.gateways()).values()
-        listening = [one for one in gateways if one.active and ADAPTERS[one.adapter].listens]
+        listening = [
+            one
+            for one in gateways
+            if one.active
+            and ADAPTERS[one.adapter].listens
+            and (not self._opened_only or self._fleet.has_opened(one.id))
+        ]
         await asyncio.gather(*map(self._listen, listening))
         return 0
 
@@ -56,6 +63,13 @@ class UplinkFeed:
     async def _take(self, gateway_id: int, request: WebhookRequest) -> WebhookReply:
         gateway = await self._fleet.gateway(gateway_id)
         return await self._desk.accept(gateway_id, gateway.secret, request)
+
+
+async def feed_opened(fleet: Fleet, desk: ReceiptDesk) -> None:
+    """Listen for ever to what this process has opened by sending over it: a gateway reports on any connection
+    of the account."""
+    feed = UplinkFeed(fleet, desk, opened_only=True)
+    await keep_on("uplinks", feed.attend, idle=_ATTEND_SECONDS)
 
 
 async def feed_uplinks(sender: Sender) -> None:

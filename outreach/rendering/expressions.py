@@ -40,6 +40,8 @@ LIMITS: Mapping[str, Limits] = {
     "wechat": Limits(4096, 1024),
     "wecom": Limits(4096, 2048),
     "dingtalk": Limits(4096, 2048),
+    "call": Limits(4096, 4096),
+    "visit": Limits(4096, 4096),
     "email": Limits(65536, 65536),
     "email_html": Limits(65536, 262144),
 }

@@ -14,8 +14,10 @@ from typing import Any
 from outreach.rendering.expressions import check_variables, compile_template
 
 FOLDER = Path(__file__).parents[2] / "templates" / "messages"
+STATEMENTS = FOLDER.with_name("statements")
+"""How households are told of their documents: a season of its own, the page of its letters is the first's."""
 
-BUILT_IN = frozenset({"org", "code", "unsubscribe_url"})
+BUILT_IN = frozenset({"org", "code", "link", "unsubscribe_url"})
 """Variables that every letter has beside the season's own."""
 
 
@@ -60,12 +62,13 @@ def load_season(folder: Path = FOLDER) -> Season:
     """Read and check a season. Raises TemplateInvalid for a template that is wrong, KeyError for a stage that
     lacks a field."""
     shared = tomllib.loads((folder / "season.toml").read_text(encoding="utf-8"))
+    layout = folder if (folder / "layout.html").exists() else FOLDER
     stages = [
         stage
         for path in sorted(folder.glob(f"{shared['code']}_*.toml"))
         for stage in tomllib.loads(path.read_text(encoding="utf-8"))["stage"]
     ]
-    return build_season(shared, stages, folder)
+    return build_season(shared, stages, layout)
 
 
 def build_season(
@@ -92,7 +95,7 @@ def _starter(stage: Mapping[str, Any], shared: Mapping[str, Any], layout: str) -
             "actions": shared["actions"],
             "chips": shared["chips"],
         },
-        "wechat": {"fields": stage["wechat"], "url": ""},
+        "wechat": {"fields": stage["wechat"], "url": shared.get("url", "")},
         "email": _letter(stage, shared["mail"], layout),
         "wecom": {"text": "\n".join(stage["body"])},
         "dingtalk": {"text": "\n".join(stage["body"])},

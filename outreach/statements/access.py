@@ -1,8 +1,9 @@
 """Who may see a statement: a one-time code to the phone of record, then a short session.
 
-Limits (all in PostgreSQL): a code has 6 digits and lives 5 minutes; 3 codes per link in 24 hours; 5 wrong
-entries in 24 hours lock the link for 24 hours. Callers cannot tell an unknown link from an expired, revoked
-or locked one: the answers are the same. Every step is recorded in statement_access.
+Limits (all in PostgreSQL): a code has 6 digits and lives 5 minutes; in 24 hours 3 codes per link and 6 per
+person; 5 wrong entries lock the link for 24 hours, 10 over all her links stop the person for as long. Callers
+cannot tell an unknown link from an expired, revoked or locked one: the answers are the same, and so are the
+statements that the database runs for them. Every step is recorded in statement_access.
 """
 
 import hmac
@@ -23,6 +24,8 @@ CODE_DIGITS = 6
 CODE_SECONDS = 300
 CODES_A_DAY = 3
 MOST_TRIES = 5
+CODES_OF_PERSON = 6
+TRIES_OF_PERSON = 10
 SESSION_SECONDS = 1_800
 
 
@@ -62,20 +65,21 @@ async def ask_code(rt: Runtime, token: str, remote: str) -> CodeToSend | None:
     """
     vault = open_vault(rt.settings)
     hashed = token_hash(vault, token)
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     async with rt.db.begin() as conn:
         link = await _lock(conn, token, hashed)
-        if link is None:
-            await _record(conn, "miss", hashed, remote)
-            return None
-        if not await _may_send(conn, link):
-            await _record(conn, "code_refused", hashed, remote)
-            return None
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-        params = {"hash": hashed, "code": _code_hash(vault, hashed, code), "seconds": CODE_SECONDS}
+        send = _may_send(link)
+        params = {
+            "hash": hashed,
+            "code": _code_hash(vault, hashed, code),
+            "seconds": CODE_SECONDS,
+            "person": link.person_id,
+            "send": send,
+        }
         row = await (await conn.execute(_SQL["add_code"], params)).fetchone()
-        assert row is not None
-        await _record(conn, "code_sent", hashed, remote)
-    return CodeToSend(link["person_id"], code, row["expires_at"])
+        event = "code_sent" if send else "code_refused" if link.known else "miss"
+        await _record(conn, event, hashed, remote)
+    return CodeToSend(link.person_id, code, row["expires_at"]) if row and link.person_id else None
 
 
 async def enter_code(rt: Runtime, token: str, code: str, remote: str) -> str | None:
@@ -87,14 +91,11 @@ async def enter_code(rt: Runtime, token: str, code: str, remote: str) -> str | N
     hashed = token_hash(vault, token)
     async with rt.db.begin() as conn:
         link = await _lock(conn, token, hashed)
-        if link is None or not link["alive"] or link["locked"]:
-            await _record(conn, "miss" if link is None else "code_refused", hashed, remote)
-            return None
         found = await (await conn.execute(_SQL["code_hash"], {"hash": hashed})).fetchone()
-        given = _code_hash(vault, hashed, code.strip())
-        if found is None or not found["usable"] or not hmac.compare_digest(bytes(found["code_hash"]), given):
-            await _count_try(conn, link, hashed, remote)
+        if not _is_right(link, found, _code_hash(vault, hashed, code.strip())):
+            await _count_try(conn, link, found, hashed, remote)
             return None
+        assert found is not None
         await conn.execute(_SQL["use_code"], {"id": found["id"]})
         secret = secrets.token_urlsafe(16)
         params = {"hash": hashed, "session": _session_hash(vault, secret), "seconds": SESSION_SECONDS}
@@ -136,10 +137,15 @@ async def note_miss(rt: Runtime, text: str, remote: str) -> None:
         await _record(conn, "miss", token_hash(open_vault(rt.settings), text), remote)
 
 
-async def count_misses(rt: Runtime, remote: str) -> int:
-    """Unknown tokens that this network tried within the last minute."""
-    row = await rt.db.fetch_one(_SQL["misses"], {"network": network_of(remote)})
+async def count_tries(rt: Runtime, remote: str) -> int:
+    """Tries of this network within the last minute that were not verified since, whatever the links were."""
+    row = await rt.db.fetch_one(_SQL["tries"], {"network": network_of(remote)})
     return int(row["n"]) if row else 0
+
+
+async def note_stop(rt: Runtime, remote: str) -> None:
+    """Record that a network is refused for now; the link that it wanted is not looked at."""
+    await rt.db.execute(_SQL["add_stop"], {"network": network_of(remote)})
 
 
 async def read_miss_share(rt: Runtime, minutes: int = 10) -> tuple[int, int]:
@@ -148,23 +154,58 @@ async def read_miss_share(rt: Runtime, minutes: int = 10) -> tuple[int, int]:
     return (int(row["attempts"]), int(row["misses"])) if row else (0, 0)
 
 
-async def _lock(conn: Connection, token: str, hashed: bytes) -> dict[str, Any] | None:
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link as far as an entry depends on it; one that is not known looks like one that is dead."""
+
+    known: bool = False
+    usable: bool = False
+    person_id: int | None = None
+    tries: int = 0
+    codes_today: int = 0
+    codes_of_person: int = 0
+    tries_of_person: int = 0
+
+
+async def _lock(conn: Connection, token: str, hashed: bytes) -> _Link:
     row = await (await conn.execute(_SQL["lock_link"], {"hash": hashed})).fetchone()
-    return row if is_token(token) else None
+    person = row["person_id"] if row else None
+    # Nobody's key is negative: visitors with unknown links do not wait for each other.
+    key = person if person is not None else -1 - secrets.randbelow(2**31)
+    await conn.execute(_SQL["lock_person"], {"key": key})
+    today = await (await conn.execute(_SQL["today"], {"hash": hashed, "person": person})).fetchone()
+    if row is None or not is_token(token):
+        return _Link()
+    assert today is not None
+    usable = row["alive"] and not row["locked"] and today["tries"] < TRIES_OF_PERSON
+    return _Link(True, usable, person, row["tries"], today["of_link"], today["of_person"], today["tries"])
 
 
-async def _may_send(conn: Connection, link: dict[str, Any]) -> bool:
-    sent = await (await conn.execute(_SQL["codes_today"], {"hash": link["token_hash"]})).fetchone()
-    assert sent is not None
-    return bool(
-        link["alive"] and not link["locked"] and sent["n"] < CODES_A_DAY and link["person_id"] is not None
+def _may_send(link: _Link) -> bool:
+    return (
+        link.usable
+        and link.person_id is not None
+        and link.codes_today < CODES_A_DAY
+        and link.codes_of_person < CODES_OF_PERSON
     )
 
 
-async def _count_try(conn: Connection, link: dict[str, Any], hashed: bytes, remote: str) -> None:
-    tries = link["tries"] + 1
-    await conn.execute(_SQL["count_try"], {"hash": hashed, "tries": tries, "most": MOST_TRIES})
-    await _record(conn, "locked" if tries >= MOST_TRIES else "code_wrong", hashed, remote)
+def _is_right(link: _Link, found: dict[str, Any] | None, given: bytes) -> bool:
+    kept = bytes(found["code_hash"]) if found else bytes(len(given))
+    equal = hmac.compare_digest(kept, given)
+    return link.usable and found is not None and found["usable"] and equal
+
+
+async def _count_try(
+    conn: Connection, link: _Link, found: dict[str, Any] | None, hashed: bytes, remote: str
+) -> None:
+    tries = link.tries + 1 if link.usable else None
+    params = {"hash": hashed, "tries": tries, "most": MOST_TRIES, "code": found["id"] if found else None}
+    await conn.execute(_SQL["count_try"], params)
+    event = "miss" if not link.known else "code_refused"
+    if tries is not None:
+        event = "locked" if tries >= MOST_TRIES else "code_wrong"
+    await _record(conn, event, hashed, remote)
 
 
 async def _record(

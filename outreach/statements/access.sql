@@ -9,15 +9,23 @@ select token_hash, taxpayer_ids,
 from link where token_hash = %(hash)s
 for update;
 
--- name: codes_today
-select count(*) as n from one_time_code
-where token_hash = %(hash)s and created_at > now() - interval '24 hours';
+-- name: lock_person
+-- Links of one person must not race past the limits that she has over all of them.
+select pg_advisory_xact_lock(7640024, %(key)s);
+
+-- name: today
+select count(*) filter (where token_hash = %(hash)s) as of_link,
+       count(*) filter (where person_id = %(person)s) as of_person,
+       coalesce(sum(tries) filter (where person_id = %(person)s), 0) as tries
+from one_time_code
+where created_at > now() - interval '24 hours' and (token_hash = %(hash)s or person_id = %(person)s);
 
 -- name: add_code
+-- Also run, without effect, for a link that gets no code: then the database has the same to do for every link.
 with opened as (
-    update link set opened_at = coalesce(opened_at, business_now()) where token_hash = %(hash)s)
-insert into one_time_code (token_hash, code_hash, expires_at)
-values (%(hash)s, %(code)s, now() + make_interval(secs => %(seconds)s))
+    update link set opened_at = coalesce(opened_at, business_now()) where token_hash = %(hash)s and %(send)s)
+insert into one_time_code (token_hash, code_hash, expires_at, person_id)
+select %(hash)s, %(code)s, now() + make_interval(secs => %(seconds)s), %(person)s where %(send)s
 returning id, expires_at;
 
 -- name: code_hash
@@ -27,11 +35,14 @@ from one_time_code where token_hash = %(hash)s
 order by id desc limit 1;
 
 -- name: count_try
+-- Like add_code also run for links that count nothing: then `tries` is null.
+with of_code as (
+    update one_time_code set tries = tries + 1 where id = %(code)s and %(tries)s::int is not null)
 update link
 set tries = %(tries)s,
     tries_since = case when %(tries)s = 1 then now() else tries_since end,
     locked_until = case when %(tries)s >= %(most)s then now() + interval '24 hours' else locked_until end
-where token_hash = %(hash)s;
+where token_hash = %(hash)s and %(tries)s::int is not null;
 
 -- name: use_code
 update one_time_code set used_at = now() where id = %(id)s;
@@ -57,9 +68,23 @@ returning token_hash;
 insert into statement_access (event, token_hash, network, taxpayer_id, statement_id)
 values (%(event)s, %(hash)s, %(network)s, %(taxpayer)s, %(statement)s);
 
--- name: misses
-select count(*) as n from statement_access
-where event = 'miss' and network = %(network)s and at > now() - interval '1 minute';
+-- name: tries
+-- Tries of a network that were not verified, live links and dead ones alike: being slowed tells nothing.
+select count(*) as n from statement_access tried
+where event in ('miss', 'code_sent', 'code_refused', 'code_wrong', 'locked')
+  and network = %(network)s and at > now() - interval '1 minute'
+  and not exists (
+      select from statement_access entered
+      where entered.token_hash = tried.token_hash and entered.event = 'verified'
+        and entered.network = tried.network and entered.at > now() - interval '1 minute');
+
+-- name: add_stop
+-- One row a minute: whoever floods us must not fill our books.
+insert into statement_access (event, network)
+select 'stopped', %(network)s::cidr
+where not exists (
+    select from statement_access
+    where event = 'stopped' and network = %(network)s::cidr and at > now() - interval '1 minute');
 
 -- name: miss_share
 -- What an alert watches: somebody who guesses raises the share of misses far above the usual.

@@ -49,7 +49,7 @@ def parts_by(
     return {
         name: _part(groups[name], histories.get(name) or _History())
         if groups[name] or name in histories
-        else _nothing()
+        else _NOTHING
         for name in names
     }
 
@@ -59,16 +59,15 @@ def effect_of(rule: Rule) -> str:
     return rule.effect
 
 
-def _nothing() -> dict[str, Any]:
-    zero = str(ZERO)
-    return {
-        "lines": [],
-        "count": 0,
-        "total": zero,
-        "last_year": zero,
-        "cumulative": zero,
-        "earlier": zero,
-    }
+_ZERO = str(ZERO)
+_NOTHING: Mapping[str, Any] = {
+    "lines": [],
+    "count": 0,
+    "total": _ZERO,
+    "last_year": _ZERO,
+    "cumulative": _ZERO,
+    "earlier": _ZERO,
+}
 
 
 def _part(by_code: Mapping[str, list[Line]], history: _History) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from outreach.errors import InvalidInput
 from outreach.statements import cit, iit, local_taxes, vat
-from outreach.statements.computed import Computation, Context
+from outreach.statements.computed import Computation, Computed, Context
 from outreach.statements.inputs import Inputs
-from outreach.statements.rules import LISTED, Rule, rule_in_force
+from outreach.statements.rules import LISTED, Rule, catalogue, rule_in_force
 
 CAVEAT = "以主管税务机关核定为准"
 DEDUCTION_CAVEAT = "扣除额从应纳税所得额中减去，不等于退税额"
@@ -19,6 +19,8 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **iit.COMPUTATIONS,
     **local_taxes.COMPUTATIONS,
 }
+
+BY_MONTH = vat.BY_MONTH | cit.BY_MONTH
 
 
 class Line(NamedTuple):
@@ -52,25 +54,25 @@ def compute_line(code: str, month: int, inputs: Mapping[str, str], *, province: 
     `inputs` are keys of `inputs.BY_KEY` to canonical texts. Raises RuleNotInForce, or InvalidInput naming the
     column that is missing or wrong; for benefits by list also when the list was not checked.
     """
-    return _line(code, month, province, tuple(inputs.items()))
-
-
-@lru_cache(maxsize=20_000)
-def _line(code: str, month: int, province: str, items: tuple[tuple[str, str], ...]) -> Line:
-    """Kept, because many households report the same: two children, one shop's quarter below the threshold."""
-    rule, compute, context = _way(code, month, province)
-    given = Inputs(dict(items))
-    if code in LISTED:
-        _require_listed(rule, given)
-    result = compute(given, context)
+    rule, when = _way(code, month)
+    result = _result(code, when, province, tuple(inputs.items()))
     return Line(rule, month, result.amount, result.formula, result.figures)
 
 
+@lru_cache(maxsize=20_000)
+def _result(code: str, when: int, province: str, items: tuple[tuple[str, str], ...]) -> Computed:
+    """Kept, because many report the same: two children, each month's purchase, a shop below the threshold."""
+    given = Inputs(dict(items))
+    if code in LISTED:
+        _require_listed(catalogue()[code], given)
+    return COMPUTATIONS[code](given, Context(code, when, province))
+
+
 @lru_cache(maxsize=4_096)
-def _way(code: str, month: int, province: str) -> tuple[Rule, Computation, Context]:
-    """Found once for the many households that have the same benefit in the same month."""
+def _way(code: str, month: int) -> tuple[Rule, int]:
+    """The rule, and the month if its computation looks at it: else every month is computed alike."""
     rule = rule_in_force(code, month)
-    return rule, COMPUTATIONS[code], Context(code, month, province)
+    return rule, month if code in BY_MONTH else 0
 
 
 def _require_listed(rule: Rule, inputs: Inputs) -> None:

@@ -153,3 +153,5 @@ COMPUTATIONS: Mapping[str, Computation] = {
     "DEFER_MFG_SME_2021Q4": _deferred(3, _always_six_more),
     "DEFER_MFG_SME_2022": _deferred(6, _four_more_if_extended),
 }
+BY_MONTH = frozenset({"DEFER_MFG_SME_2021Q4", "DEFER_MFG_SME_2022"})
+"""Computations that look at the month of the tax period; the others get 0."""

@@ -11,7 +11,8 @@ from outreach.statements.money import ZERO, to_fen
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The tax period (yyyymm) and the province (GB/T 2260 code, '' when unknown)."""
+    """The tax period (yyyymm; 0 unless the code stands in its module's BY_MONTH) and the province (GB/T 2260
+    code, '' when unknown)."""
 
     code: str
     month: int

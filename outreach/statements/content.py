@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from cryptography.hazmat.primitives.hashes import SM3, Hash
 
 from outreach.statements.benefit_lines import EFFECTS, effect_of, parts_by, unclaimed_part
 from outreach.statements.benefits import Line, compute_line
@@ -21,6 +22,8 @@ from outreach.statements.money import ZERO
 from outreach.statements.rules import RuleNotInForce
 
 SCHEMA = 1
+DIGESTS = {"sha256": "SHA-256", "sm3": "SM3"}
+"""Check values by the setting `digest`, as documents name them."""
 
 
 def build_bill(
@@ -77,9 +80,19 @@ def lasting(content: Mapping[str, Any]) -> str:
     return canonical({name: part for name, part in content.items() if name != "due"})
 
 
-def content_hash(text: str) -> bytes:
-    """SHA-256 of the canonical text."""
-    return hashlib.sha256(text.encode()).digest()
+def content_hash(text: str, algorithm: str = "sha256") -> bytes:
+    """SHA-256 or SM3 (GB/T 32905) of the canonical text: 32 bytes."""
+    if algorithm == "sha256":
+        return hashlib.sha256(text.encode()).digest()
+    hashed = Hash(SM3())
+    hashed.update(text.encode())
+    return hashed.finalize()
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The algorithm of a document's check value, a key of DIGESTS; SHA-256 where it says nothing."""
+    algorithm: str = content["issue"].get("digest", "sha256")
+    return algorithm
 
 
 def _paid(taxes: Sequence[TaxFact]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import orjson
 from outreach.db.sql import parse_queries
 from outreach.governance.vault import SealBroken, Vault, open_vault
 from outreach.runtime import Runtime
-from outreach.statements.content import content_hash
+from outreach.statements.content import content_hash, digest_of
 from outreach.statements.kinds import DOCUMENT_KINDS
 
 _SQL = parse_queries(Path(__file__).with_name("access.sql"))
@@ -59,15 +59,15 @@ async def read_documents(rt: Runtime, taxpayer_ids: Sequence[int]) -> list[Docum
 def open_document(vault: Vault, row: Mapping[str, Any]) -> Document:
     """One row of the table `statement`. Raises SealBroken as `read_documents` does."""
     text = vault.decrypt("statement", "content_enc", row["id"], row["content_enc"])
-    digest = content_hash(text)
+    content = orjson.loads(text)
+    digest = content_hash(text, digest_of(content))
     if not hmac.compare_digest(digest, bytes(row["content_hash"])):
         raise SealBroken("账单内容与其校验值不一致，请联系主管税务机关。", statement=row["id"])
-    content = orjson.loads(text)
     return Document(row["id"], row["taxpayer_id"], row["kind"], row["year"], content, digest.hex())
 
 
 async def check_digest(rt: Runtime, digest: str) -> DocumentProof | None:
-    """Whether a document with this SHA-256 (64 hex digits) was issued; None when not."""
+    """Whether a document with this check value (64 hex digits) was issued; None when not."""
     try:
         wanted = bytes.fromhex(digest)
     except ValueError:

@@ -1,30 +1,33 @@
 """Documents of any kind, a block of households at a time: a few queries, pure computation, one COPY.
 
 Issuing again is harmless: a household whose facts have not changed keeps its document; one whose facts have
-gets a new version that names the old one.
+gets a new version that names the old one. Processes do whole blocks by themselves, on connections of their
+own: what travels between them is where blocks end and what came of them.
 """
 
 import asyncio
+import gc
 import secrets
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from psycopg.errors import UniqueViolation
 from psycopg.rows import tuple_row
 from psycopg.types.string import BytesBinaryDumper
 
 from outreach.clock import in_beijing
+from outreach.config import Settings
 from outreach.db.copy import copy_rows
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.errors import InvalidInput, NotFound
+from outreach.errors import Conflict, InvalidInput, NotFound
 from outreach.governance.vault import Vault, open_vault
-from outreach.runtime import Runtime
+from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.statements.content import content_hash
 from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
 from outreach.statements.facts import BlockFacts, read_facts
@@ -33,6 +36,9 @@ from outreach.statements.marks import Marks, marks_of, read_marks
 
 _SQL = load_queries(__file__)
 _BLOCK = 2_000
+_SHARE = 8
+"""Blocks that a process does at one go: so many that connecting does not count."""
+_MOST_ATTEMPTS = 5
 _COLUMNS = (
     ("id", "int8"),
     ("taxpayer_id", "int4"),
@@ -47,6 +53,8 @@ _COLUMNS = (
     ("issued_at", "timestamptz"),
 )
 Progress = Callable[[int, int], Awaitable[None]]
+Page = tuple[int, int]
+"""A block: households after the first id, up to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ class _Run:
     reason: str
     issued_at: datetime
     shown_at: str
+    digest: str
     task: Task
     marks: Marks
 
@@ -90,16 +99,6 @@ class _Latest(NamedTuple):
     id: int
     version: int
     facts_tag: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Households with their documents, and which documents they had when their facts were read."""
-
-    page: Mapping[str, Any]
-    ids: list[int]
-    drawn: Sequence[Drawn | None]
-    latest: Mapping[int, _Latest]
 
 
 class _Fresh(NamedTuple):
@@ -128,9 +127,9 @@ async def issue_documents(
 
     `reason` is told to households whose document is corrected; `deadlines` (yyyymm to date) are filing dates
     that staff have entered for years whose holidays are not published; `progress` is awaited with (done, all)
-    after each block; `processes` compute documents beside this one, which alone reads and writes (1: a
-    thread, enough below some ten thousand households). Every block is a transaction: a run that was broken
-    off is finished by running it again.
+    as blocks are done; `processes` do the work beside this one (1: a thread of this process, enough below
+    some ten thousand households). Every block is a transaction: a run that was broken off is finished by
+    running it again, and two runs at once make no version twice.
     Raises NotFound for an unknown unit, InvalidInput for an unknown kind, a year that has not begun or a rule
     not in force, ExpressionInvalid when the catalogue lacks a label that the kind needs.
     """
@@ -140,12 +139,12 @@ async def issue_documents(
     run = await _start(rt, wanted, year, scope_org_id, taxpayer_ids, by, reason, now, deadlines or {})
     pages = await rt.db.fetch(_SQL["pages"], {**_filter(run), "block": _BLOCK})
     total = sum(page["n"] for page in pages)
-    counts: dict[str, int] = dict.fromkeys(
-        ("households", "documents", "corrections", "unchanged", "empty", "benefits"), 0
-    )
-    async with aclosing(_read_ahead(rt, run, [page["last"] for page in pages], max(processes, 1))) as blocks:
-        async for block in blocks:
-            await _write_block(rt, run, block, counts)
+    counts = Counter(households=0, documents=0, corrections=0, unchanged=0, empty=0, benefits=0)
+    ends = list(pairwise((-1, *(page["last"] for page in pages))))
+    done = _do_here(rt, run, ends) if processes <= 1 else _do_elsewhere(rt, run, ends, processes)
+    async with aclosing(done) as parts:
+        async for part in parts:
+            counts.update(part)
             if progress is not None:
                 await progress(counts["households"], total)
     await rt.db.execute(_SQL["finish_run"], {"run": run.id, **counts})
@@ -175,7 +174,18 @@ async def _start(
     ids = None if chosen is None else list(chosen)
     shown_at = here.isoformat(timespec="minutes")
     return _Run(
-        row["id"], kind.name, year, unit["path"], unit["province"], ids, reason, now, shown_at, task, marks
+        row["id"],
+        kind.name,
+        year,
+        unit["path"],
+        unit["province"],
+        ids,
+        reason,
+        now,
+        shown_at,
+        rt.settings.digest,
+        task,
+        marks,
     )
 
 
@@ -183,39 +193,80 @@ def _filter(run: _Run) -> dict[str, Any]:
     return {"path": run.path + "%", "chosen": run.chosen}
 
 
-async def _read_ahead(
-    rt: Runtime, run: _Run, ends: Sequence[int], processes: int
-) -> AsyncGenerator[_Block, None]:
-    """Blocks in order, the next ones read and computed while one is written."""
-    executor = start_executor(processes)
-    under_way: deque[asyncio.Task[_Block]] = deque()
+async def _do_here(rt: Runtime, run: _Run, pages: Sequence[Page]) -> AsyncGenerator[Counter[str], None]:
+    """Block by block, computed in a thread so that this process answers others meanwhile."""
+    for page in pages:
+        yield await _do_block(rt, run, page, _draw_aside)
+
+
+async def _do_elsewhere(
+    rt: Runtime, run: _Run, pages: Sequence[Page], processes: int
+) -> AsyncGenerator[Counter[str], None]:
+    """In processes; no more shares are given out than are worked on, so that breaking off ends soon."""
+    loop, settings = asyncio.get_running_loop(), rt.settings.model_copy(update={"pool_size": 2})
+    with start_executor(processes) as pool:
+        shares = (pages[start : start + _SHARE] for start in range(0, len(pages), _SHARE))
+        under_way: set[asyncio.Future[Counter[str]]] = set()
+        try:
+            while True:
+                while len(under_way) <= processes and (share := next(shares, None)):
+                    under_way.add(loop.run_in_executor(pool, _do_share, settings, run, share))
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    yield await part
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _do_share(settings: Settings, run: _Run, pages: Sequence[Page]) -> Counter[str]:
+    counts = asyncio.run(_share(settings, run, pages))
+    # The collector is off while documents are made (drawing.py).
+    gc.collect()
+    return counts
+
+
+async def _share(settings: Settings, run: _Run, pages: Sequence[Page]) -> Counter[str]:
+    rt = await open_runtime(settings, name="statements")
     try:
-        for after, last in pairwise((-1, *ends)):
-            page = {**_filter(run), "after": after, "last": last}
-            under_way.append(asyncio.create_task(_prepare(rt, run, page, executor)))
-            if len(under_way) > processes + 1:
-                yield await under_way.popleft()
-        while under_way:
-            yield await under_way.popleft()
+        return sum([await _do_block(rt, run, page, _draw_now) for page in pages], Counter[str]())
     finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        executor.shutdown(wait=False, cancel_futures=True)
+        await close_runtime(rt)
 
 
-async def _prepare(rt: Runtime, run: _Run, page: Mapping[str, Any], executor: Executor) -> _Block:
-    async with rt.db.begin() as conn:
-        await conn.execute(_SQL["snapshot"])
-        facts, latest = await _read(rt, conn, run, page)
-    drawn = await asyncio.get_running_loop().run_in_executor(executor, draw_block, facts, run.task)
-    return _Block(page, [home[0] for home in facts.homes], drawn, latest)
+Draw = Callable[[BlockFacts, Task], Coroutine[Any, Any, Sequence[Drawn | None]]]
+
+
+async def _draw_now(facts: BlockFacts, task: Task) -> Sequence[Drawn | None]:
+    return draw_block(facts, task)
+
+
+async def _draw_aside(facts: BlockFacts, task: Task) -> Sequence[Drawn | None]:
+    return await asyncio.to_thread(draw_block, facts, task)
+
+
+async def _do_block(rt: Runtime, run: _Run, page: Page, draw: Draw) -> Counter[str]:
+    """Read, compute and write one block; once more from fresh facts when another run wrote meanwhile."""
+    for _ in range(_MOST_ATTEMPTS):
+        async with rt.db.begin() as conn:
+            await conn.execute(_SQL["snapshot"])
+            facts, latest = await _read(rt, conn, run, page)
+        drawn = await draw(facts, run.task)
+        try:
+            counts = await _write_block(rt, run, [home[0] for home in facts.homes], drawn, latest)
+        except UniqueViolation:
+            continue
+        if counts is not None:
+            return counts
+    raise Conflict("另一次出具正在更新同一批纳税人的文书，请稍后再次出具；已写入的不会重复。")
 
 
 async def _read(
-    rt: Runtime, conn: Connection, run: _Run, page: Mapping[str, Any]
+    rt: Runtime, conn: Connection, run: _Run, page: Page
 ) -> tuple[BlockFacts, dict[int, _Latest]]:
-    facts = await read_facts(conn, _SQL, page, run.periods, open_vault(rt.settings), run.province)
+    block = {**_filter(run), "after": page[0], "last": page[1]}
+    facts = await read_facts(conn, _SQL, block, run.periods, open_vault(rt.settings), run.province)
     ids = [home[0] for home in facts.homes]
     marked = replace(facts, marks=await marks_of(conn, run.marks, ids))
     return marked, await _latest(conn, run, ids)
@@ -227,32 +278,44 @@ async def _latest(conn: Connection, run: _Run, ids: list[int]) -> dict[int, _Lat
         return {row[0]: _Latest(*row[1:]) for row in await cursor.fetchall()}
 
 
-async def _write_block(rt: Runtime, run: _Run, block: _Block, counts: dict[str, int]) -> None:
+async def _write_block(
+    rt: Runtime,
+    run: _Run,
+    ids: Sequence[int],
+    drawn: Sequence[Drawn | None],
+    latest: Mapping[int, _Latest],
+) -> Counter[str] | None:
+    """None when another run wrote since our snapshot, perhaps from newer facts. Raises UniqueViolation when
+    it writes at this moment: of two same versions PostgreSQL lets one in."""
+    counts = Counter(households=len(ids))
     async with rt.db.begin() as conn:
-        await conn.execute(_SQL["lock_households"], {"year": run.year})
-        if await _latest(conn, run, block.ids) != block.latest:
-            # Another issue wrote since our snapshot, perhaps from newer facts: read again behind the lock.
-            facts, latest = await _read(rt, conn, run, block.page)
-            drawn = await asyncio.to_thread(draw_block, facts, run.task)
-            block = _Block(block.page, [home[0] for home in facts.homes], drawn, latest)
-        await _write(conn, open_vault(rt.settings), run, block, counts)
-    counts["households"] += len(block.ids)
+        if await _latest(conn, run, list(ids)) != latest:
+            return None
+        await _write(conn, open_vault(rt.settings), run, zip(ids, drawn, strict=True), latest, counts)
+    return counts
 
 
-async def _write(conn: Connection, vault: Vault, run: _Run, block: _Block, counts: dict[str, int]) -> None:
+async def _write(
+    conn: Connection,
+    vault: Vault,
+    run: _Run,
+    drawn: Iterable[tuple[int, Drawn | None]],
+    latest: Mapping[int, _Latest],
+    counts: Counter[str],
+) -> None:
     tag = vault.keyed_hash("statement.facts").digest
     fresh: list[_Fresh] = []
-    for taxpayer_id, drawn in zip(block.ids, block.drawn, strict=True):
-        if drawn is None:
+    for taxpayer_id, one in drawn:
+        if one is None:
             counts["empty"] += 1
             continue
-        facts_tag, old = tag(drawn.lasting()), block.latest.get(taxpayer_id)
+        facts_tag, old = tag(one.lasting()), latest.get(taxpayer_id)
         if old is not None and old.facts_tag == facts_tag:
             counts["unchanged"] += 1
             continue
-        fresh.append(_Fresh(taxpayer_id, drawn, facts_tag, old))
+        fresh.append(_Fresh(taxpayer_id, one, facts_tag, old))
         counts["corrections"] += old is not None
-        counts["benefits"] += drawn.benefits
+        counts["benefits"] += one.benefits
     counts["documents"] += len(fresh)
     await _copy(conn, vault, run, fresh)
 
@@ -275,7 +338,7 @@ async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fres
             one.old.id if one.old else None,
             run.id,
             envelope,
-            content_hash(text),
+            content_hash(text, run.digest),
             one.facts_tag,
             run.issued_at,
         )
@@ -287,7 +350,10 @@ async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fres
 
 def _issue(run: _Run, statement_id: int, old: _Latest | None) -> dict[str, Any]:
     """The part of a document that is its own: number, version, time, and the random serial of its hash."""
+    # Named only where it is another than that of all documents before: their texts stay what they were.
+    named = {} if run.digest == "sha256" else {"digest": run.digest}
     return {
+        **named,
         "number": document_number(run.year, statement_id),
         "version": old.version + 1 if old else 1,
         "supersedes": document_number(run.year, old.id) if old else None,

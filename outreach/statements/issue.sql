@@ -71,10 +71,6 @@ select taxpayer_id, year, credit_grade, income::text as income, prepaid::text as
 from annual_record
 where taxpayer_id = any(%(ids)s) and year in (%(year)s, %(year)s - 1);
 
--- name: lock_households
--- Two issues of one year must not both make version 2; the lock ends with the block's transaction.
-select pg_advisory_xact_lock(7640007, %(year)s);
-
 -- name: latest
 select distinct on (taxpayer_id) taxpayer_id, id, version, facts_tag
 from statement

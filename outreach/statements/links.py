@@ -74,6 +74,11 @@ async def revoke_links(conn: Connection, round_id: int) -> int:
     return (await conn.execute(_SQL["revoke_round"], {"round": round_id})).rowcount
 
 
+async def revoke_campaign(conn: Connection, campaign_id: int) -> int:
+    """Revoke the links of all rounds of a campaign; as `revoke_links`."""
+    return (await conn.execute(_SQL["revoke_campaign"], {"campaign": campaign_id})).rowcount
+
+
 async def forget_codes(rt: Runtime) -> int:
     """Delete codes and sessions that ended more than two days ago; to be called daily."""
     row = await rt.db.fetch_one(_SQL["forget"])

@@ -2,6 +2,11 @@
 update link set revoked_at = business_now()
 where round_id = %(round)s and revoked_at is null;
 
+-- name: revoke_campaign
+update link set revoked_at = business_now()
+from round
+where round.id = link.round_id and round.campaign_id = %(campaign)s and link.revoked_at is null;
+
 -- name: forget
 -- Locked and dated counts live on the link; used-up codes and sessions serve nobody after two days.
 with codes as (delete from one_time_code where created_at < now() - interval '2 days' returning 1),

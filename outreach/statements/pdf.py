@@ -5,6 +5,7 @@ One weight of Noto Sans SC (OFL) is embedded as a subset; text can be searched a
 
 from collections.abc import Callable, Mapping, Sequence
 
+from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.kinds import DOCUMENT_KINDS
 from outreach.statements.pdf_bill import put_others, put_paid, put_person, put_spared
 from outreach.statements.pdf_blocks import (
@@ -33,7 +34,7 @@ def check_address(base_url: str, digest: str) -> str:
 
 
 def render_pdf(content: Content, digest: str, base_url: str) -> bytes:
-    """The PDF of a frozen content; `digest` is its SHA-256 in hex (64 digits)."""
+    """The PDF of a frozen content; `digest` is its check value in hex (64 digits)."""
     return write_papers([set_paper(content, digest, base_url)])
 
 
@@ -48,6 +49,7 @@ def set_paper(content: Content, digest: str, base_url: str) -> Paper:
     put_genuine(sheet, content, digest, check_address(base_url, digest))
     issue = content["issue"]
     footer = (
-        f"{issue['number']} 第 {issue['version']} 版    SHA-256 {digest[:16]}…    仅供参考，以申报数据为准"
+        f"{issue['number']} 第 {issue['version']} 版    {DIGESTS[digest_of(content)]} {digest[:16]}…"
+        "    仅供参考，以申报数据为准"
     )
     return Paper(sheet, title, content["payer"]["authority"], footer)

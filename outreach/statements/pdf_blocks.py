@@ -8,6 +8,7 @@ from typing import Any
 
 import segno
 
+from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.money import yuan
 from outreach.statements.pdf_sheet import ACCENT, LEFT, MUTED, RIGHT, Sheet, text_width
 
@@ -128,7 +129,9 @@ def put_genuine(sheet: Sheet, content: Content, digest: str, address: str) -> No
         f"文件编号 {issue['number']}    第 {issue['version']} 版    {_minutes(issue['at'])} 出具", color=MUTED
     )
     beside(
-        "校验值（SHA-256）" + " ".join(digest[start : start + 8] for start in range(0, 64, 8)), color=MUTED
+        f"校验值（{DIGESTS[digest_of(content)]}）"
+        + " ".join(digest[start : start + 8] for start in range(0, 64, 8)),
+        color=MUTED,
     )
     beside("仅供参考，以申报数据和主管税务机关核定为准。", color=MUTED)
     sheet.y = max(sheet.y, top + _SIDE)

@@ -184,3 +184,5 @@ COMPUTATIONS: Mapping[str, Computation] = {
     "VAT_CREDIT_REFUND_2025": _credit_refund_2025,
     "VAT_SMALL_LOAN_INT": _loan_interest,
 }
+BY_MONTH = frozenset({"VAT_ADDDED_SERVICE_10"})
+"""Computations that look at the month of the tax period; the others get 0."""

@@ -14,6 +14,7 @@ from outreach.governance.actor import Actor
 from outreach.labels.catalogue import load_attributes
 from outreach.ledger.content import compile_content, compose, file_text
 from outreach.ledger.notices import NOTICES
+from outreach.ledger.rich import check_rich
 from outreach.rendering.expressions import compile_template
 from outreach.rendering.sms_parts import Parts, count_parts
 from outreach.rendering.starters import load_season
@@ -22,6 +23,7 @@ from outreach.web.reads.templates import find_template
 
 Values = Mapping[str, object]
 _NOTHING = Markup("")
+_WORDS = frozenset({"kind", "layout", "height", "width"})
 _BY_TYPE: dict[str, object] = {
     "money": Decimal("1234.50"),
     "integer": 3,
@@ -31,8 +33,21 @@ _BY_TYPE: dict[str, object] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CardPreview:
+    """One card of a 5G message. `layout` and `height` are words of `channels.base.Card`; `height` is empty
+    without a picture."""
+
+    title: Markup
+    text: Markup
+    actions: tuple[Markup, ...]
+    layout: str = "vertical"
+    height: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
-    """A message in a phone frame; texts are safe HTML in which variables stand in `<mark>`."""
+    """A message in a phone frame; texts are safe HTML in which variables stand in `<mark>`. `width` is that
+    of the cards of a carousel."""
 
     channel: str
     sender: str
@@ -44,6 +59,8 @@ class Preview:
     fields: tuple[tuple[str, Markup], ...] = ()
     fallback: Markup = _NOTHING
     frame: str = ""
+    cards: tuple[CardPreview, ...] = ()
+    width: str = ""
 
 
 async def sample_values(conn: Connection, org_name: str) -> dict[str, object]:
@@ -89,6 +106,9 @@ def preview(
         )
     if channel in NOTICES:
         return _notice(channel, content, values, signature)
+    if channel in ("call", "visit"):
+        text = mark(content["text"], channel, values)
+        return Preview(channel, signature, "由工作人员说明，不发送", text=text, title=Markup("话术"))
     text = mark(content["text"], "email", values)
     subject = mark(content["subject"], "email", values)
     return Preview(channel, signature, "网页版和纯文本版一起发出", text=text, title=subject, frame=frame)
@@ -127,6 +147,11 @@ def faults(channel: str, content: Mapping[str, Any]) -> dict[str, str]:
             compile_template(text, channel=kind, autoescape=path == "html")
         except InvalidInput as error:
             found.setdefault(path.split(".")[0], error.message)
+    if channel == "rcs" and not found and any(content.get(part) for part in ("title", "body", "image_url")):
+        try:
+            check_rich(content)
+        except InvalidInput as error:
+            found[str(error.details.get("field", "body"))] = error.message
     return found
 
 
@@ -139,16 +164,31 @@ def _sms(text: str, values: Values, signature: str) -> Preview:
 
 def _rcs(content: Mapping[str, Any], values: Values, signature: str) -> Preview:
     fallback = measure_sms(content["text"], values, signature)
+    cards = tuple(_card(each, values) for each in (content, *content.get("more", ())))
+    kind = f"多卡片消息（{len(cards)} 张，左右滑动）" if len(cards) > 1 else "卡片"
     return Preview(
         "rcs",
         signature,
-        f"卡片 1 条；回落短信 {fallback.units} 字，计费 {fallback.parts} 条",
-        text=mark(content["body"], "rcs", values),
-        title=mark(content["title"], "rcs", values),
-        actions=tuple(mark(item["label"], "rcs", values) for item in content.get("actions", ())),
-        chips=tuple(mark(item["label"], "rcs", values) for item in content.get("chips", ())),
+        f"{kind} 1 条；回落短信 {fallback.units} 字，计费 {fallback.parts} 条",
+        chips=_labels(content, "chips", values),
         fallback=Markup(escape(f"【{signature}】")) + mark(content["text"], "sms", values),
+        cards=cards,
+        width=content.get("width", "medium") if len(cards) > 1 else "",
     )
+
+
+def _card(card: Mapping[str, Any], values: Values) -> CardPreview:
+    return CardPreview(
+        mark(card.get("title", ""), "rcs", values),
+        mark(card.get("body", ""), "rcs", values),
+        _labels(card, "actions", values),
+        card.get("layout", "vertical"),
+        card.get("height", "medium") if card.get("image_url") else "",
+    )
+
+
+def _labels(card: Mapping[str, Any], group: str, values: Values) -> tuple[Markup, ...]:
+    return tuple(mark(item["label"], "rcs", values) for item in card.get(group, ()))
 
 
 def _notice(channel: str, content: Mapping[str, Any], values: Values, signature: str) -> Preview:
@@ -163,18 +203,8 @@ def _notice(channel: str, content: Mapping[str, Any], values: Values, signature:
     )
 
 
-def _strings(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for key, value in content.items():
-        if isinstance(value, str):
-            found.append((key, value))
-        elif isinstance(value, Mapping):
-            found += [(f"{key}.{name}", text) for name, text in value.items()]
-        else:
-            found += [
-                (f"{key}.{index}", text)
-                for index, item in enumerate(value)
-                for name, text in item.items()
-                if name != "kind"
-            ]
-    return found
+def _strings(value: Any, path: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        return [] if path.rpartition(".")[2] in _WORDS else [(path, value)]
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return [found for key, item in pairs for found in _strings(item, f"{path}.{key}" if path else str(key))]

@@ -10,6 +10,10 @@ from fastapi.responses import FileResponse, Response
 
 from outreach.errors import NotFound
 from outreach.runtime import Runtime
+from outreach.web.public_answers import add_answer_pages
+from outreach.web.public_answers_choices import add_choice_pages
+from outreach.web.public_answers_places import add_place_pages
+from outreach.web.public_answers_surveys import add_survey_pages
 from outreach.web.public_bill import add_bill_pages
 from outreach.web.public_binding import add_binding_pages
 from outreach.web.public_entry import add_entry_pages
@@ -50,6 +54,10 @@ def make_public_router(deps: PublicDeps) -> APIRouter:
     add_bill_pages(router, site, deps.rt, deps.rate)
     add_info_pages(router, site, deps.rt, deps)
     add_leaflet_pages(router, site, deps.rt)
+    add_answer_pages(router, site, deps.rt)
+    add_place_pages(router, site, deps.rt)
+    add_survey_pages(router, site, deps.rt)
+    add_choice_pages(router, site, deps.rt)
     if deps.binding is not None:
         add_binding_pages(router, site, deps.rt, deps.binding)
     router.add_api_route("/public/{name}", _static, openapi_extra={"x-permission": "public"})

@@ -1,29 +1,39 @@
-"""The statement itself, after verification: page, PDF, rating, leaving."""
+"""The statement itself, after verification: page, PDF, picture to share, rating, leaving."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from outreach.errors import NotAllowed
+from outreach.db.sql import load_queries
 from outreach.runtime import Runtime
 from outreach.statements.access import StatementSession, end_session, find_session, record_access
 from outreach.statements.documents import Document, read_documents
 from outreach.statements.pdf import check_address, render_pdf
 from outreach.web.public_entry import cookie_name, remote_of, set_session
-from outreach.web.public_pages import HEADERS, Site, display_of, go, notice, page, words
+from outreach.web.public_pages import (
+    HEADERS,
+    Site,
+    display_of,
+    drawing,
+    go,
+    notice,
+    page,
+    require_own_page,
+    words,
+)
 from outreach.web.public_types import Rating
 from outreach.web.public_view import bill_view, document_view, qr_path
 
 Rate = Callable[[Rating], Awaitable[None]]
 _PUBLIC = {"x-permission": "public"}
+_SQL = load_queries(__file__)
 
 
 def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> None:
-    """GET /statement, GET /statement.pdf, POST /statement/rate, POST /statement/end."""
+    """GET /statement, .pdf, /statement/share, /statement/share.svg; POST /statement/rate, /statement/end."""
 
     @router.get("/statement", openapi_extra=_PUBLIC)
     async def statement(request: Request, n: int = 0) -> Response:
@@ -37,6 +47,7 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
             request, site, f"{chosen.kind}.html", view=document_view(chosen, w), bill=bill_view(chosen, w),
             document=chosen, documents=documents, n=documents.index(chosen), check_address=address,
             qr=qr_path(address), rated="rated" in request.query_params,
+            wechat=await rt.db.fetch_one(_SQL["wechat"]) is not None,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)
@@ -49,11 +60,26 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
         name = f'attachment; filename="{chosen.content["issue"]["number"]}.pdf"'
         return Response(body, headers={**HEADERS, "Content-Disposition": name}, media_type="application/pdf")
 
+    @router.get("/statement/share", openapi_extra=_PUBLIC)
+    async def share(request: Request, n: int = 0) -> Response:
+        opened = await _open(request, site, rt, n, None)
+        return page(request, site, "share.html", n=n) if opened else _over(request, site)
+
+    @router.get("/statement/share.svg", openapi_extra=_PUBLIC)
+    async def picture(request: Request, n: int = 0) -> Response:
+        # No name, no amount, no number: what she shares shows nothing that is hers alone.
+        opened = await _open(request, site, rt, n, None)
+        if opened is None:
+            return _over(request, site)
+        w, document = words(display_of(request).language), opened[2]
+        title = w[f"title_{document.kind}"].format(year=document.year)
+        return drawing(site, "share.svg", w=w, title=title, qr=qr_path(f"{site.base_url}/leaflets"))
+
     @router.post("/statement/rate", openapi_extra=_PUBLIC)
     async def rate_it(
         request: Request, stars: Annotated[int, Form(ge=0, le=5)] = 0, n: Annotated[int, Form(ge=0)] = 0
     ) -> Response:
-        _require_own_page(request)
+        require_own_page(request)
         if not stars:
             return notice(request, site, "wrong_title", "choose_rating", status=400, back=f"/statement?n={n}")
         opened = await _open(request, site, rt, n, None)
@@ -64,7 +90,7 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
 
     @router.post("/statement/end", openapi_extra=_PUBLIC)
     async def end(request: Request) -> Response:
-        _require_own_page(request)
+        require_own_page(request)
         await end_session(rt, request.cookies.get(cookie_name(site), ""), remote_of(request))
         answer = go("/statement/left")
         set_session(answer, site, "")
@@ -92,10 +118,3 @@ async def _open(
 
 def _over(request: Request, site: Site) -> Response:
     return notice(request, site, "session_over_title", "session_over_text", status=401)
-
-
-def _require_own_page(request: Request) -> None:
-    """The cookie is SameSite=Strict already; this also stops a sister host of the same site."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAllowed("请从账单页面提交。")

@@ -16,22 +16,27 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.background import BackgroundTask
 
 from outreach.errors import TooMany
+from outreach.governance.vault import open_vault
 from outreach.logs import get_log
 from outreach.runtime import Runtime
+from outreach.service.visitors import landing_of
 from outreach.statements.access import (
     SESSION_SECONDS,
     CodeToSend,
     ask_code,
-    count_misses,
+    count_tries,
     enter_code,
+    note_stop,
 )
+from outreach.statements.links import token_hash
 from outreach.web.public_pages import Site, go, page
 
 SendCode = Callable[[int, str, datetime], Awaitable[None]]
 ANSWER_SECONDS = 0.25
 """Every answer to a POST waits until so long after its request: longer than the work takes."""
-MISSES_TO_SLOW, MISSES_TO_STOP = 20, 200
-"""Unknown links per network and minute: above the first every try waits, above the second it is refused."""
+TRIES_TO_SLOW, TRIES_TO_STOP = 60, 200
+"""Tries per network and minute that did not end in a verified visit: above the first every try waits, above
+the second it is refused. Live links count like unknown ones, or being slowed would tell which is which."""
 _SLOW_SECONDS = 10.0
 _PUBLIC = {"x-permission": "public"}
 
@@ -74,7 +79,9 @@ def add_entry_pages(router: APIRouter, site: Site, rt: Runtime, send_code: SendC
         await _wait_until(started + ANSWER_SECONDS)
         if secret is None:
             return go(f"/t/{_shown(token)}?step=again")
-        answer = go("/statement")
+        async with rt.db.begin() as conn:
+            begins, _ = await landing_of(conn, token_hash(open_vault(rt.settings), token))
+        answer = go("/answers" if begins else "/statement")
         set_session(answer, site, secret)
         return answer
 
@@ -93,11 +100,12 @@ def set_session(response: RedirectResponse, site: Site, secret: str) -> None:
 
 
 async def slow_down(rt: Runtime, remote: str) -> None:
-    """Make guessing dear for a network that tries many unknown links. Raises TooMany for very many."""
-    misses = await count_misses(rt, remote)
-    if misses > MISSES_TO_STOP:
+    """Make guessing dear for a network that tries many links. Raises TooMany for very many."""
+    tries = await count_tries(rt, remote)
+    if tries > TRIES_TO_STOP:
+        await note_stop(rt, remote)
         raise TooMany("尝试次数过多，请一分钟后再试。", seconds=60)
-    if misses > MISSES_TO_SLOW:
+    if tries > TRIES_TO_SLOW:
         await asyncio.sleep(_SLOW_SECONDS)
 
 

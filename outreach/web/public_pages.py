@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,8 @@ from psycopg.errors import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
-from outreach.errors import NotFound, OutreachError, TooMany
+from outreach.clock import in_beijing
+from outreach.errors import NotAllowed, NotFound, OutreachError, TooMany
 from outreach.governance.vault import SealBroken
 from outreach.logs import get_log
 from outreach.statements.money import yuan
@@ -80,7 +81,9 @@ def display_of(request: Request) -> Display:
 def words(language: str) -> Mapping[str, str]:
     """All texts of a language; Mongolian pages show the Chinese texts beside a vertical heading."""
     name = "en" if language == "en" else "zh"
-    texts: dict[str, str] = json.loads((FOLDER / "words" / f"{name}.json").read_text(encoding="utf-8"))
+    texts: dict[str, str] = {}
+    for file in (f"{name}.json", f"{name}_answers.json"):
+        texts |= json.loads((FOLDER / "words" / file).read_text(encoding="utf-8"))
     return texts
 
 
@@ -105,6 +108,12 @@ def page(request: Request, site: Site, template: str, *, status: int = 200, **co
                 name, value, max_age=_YEAR_SECONDS, samesite="lax", httponly=True, secure=site.secure
             )
     return response
+
+
+def drawing(site: Site, template: str, **context: Any) -> Response:
+    """An SVG picture, with the headers of a page."""
+    text = _environment().get_template(template).render(signature=site.signature, **context)
+    return Response(text, headers=HEADERS, media_type="image/svg+xml")
 
 
 def go(address: str, **options: Any) -> RedirectResponse:
@@ -139,6 +148,7 @@ def _environment() -> Environment:
     )
     environment.filters["yuan"] = lambda text: yuan(Decimal(text))
     environment.filters["readable"] = readable
+    environment.filters["stamp"] = lambda moment: in_beijing(moment).strftime("%Y-%m-%d %H:%M")
     environment.filters["month"] = lambda month: f"{month // 100}-{month % 100:02d}"
     return environment
 
@@ -178,6 +188,15 @@ def notice(
     """A page of one sentence; `title` and `text` are keys of the words."""
     shown = {"title_key": title, "text_key": text, "number": number, "back": back}
     return page(request, site, "notice.html", status=status, **shown)
+
+
+def require_own_page(request: Request) -> None:
+    """The cookie is SameSite=Strict already; this also stops a sister host of the same site.
+    `Referrer-Policy: no-referrer` makes browsers say `Origin: null` for our own forms. Raises NotAllowed."""
+    origin = request.headers.get("origin", "null")
+    foreign = origin != "null" and urlsplit(origin).netloc != request.headers.get("host")
+    if foreign or request.headers.get("sec-fetch-site") not in (None, "same-origin"):
+        raise NotAllowed("请从税务机关的页面提交。")
 
 
 def _error_page(request: Request, site: Site, error: Exception) -> Response:

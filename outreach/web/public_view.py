@@ -8,6 +8,7 @@ from typing import Any
 
 import segno
 
+from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.documents import Document
 from outreach.statements.money import yuan
 
@@ -34,6 +35,7 @@ class DocumentView:
     lead: str
     due: Sequence[tuple[str, str]]
     issued: str
+    digest_name: str
     digest_groups: Sequence[str]
 
 
@@ -67,6 +69,7 @@ def document_view(document: Document, w: Mapping[str, str]) -> DocumentView:
         lead=_LEADS[document.kind](content, w),
         due=[(_due_day(due, w), due["what"]) for due in content["due"]],
         issued=datetime.fromisoformat(content["issue"]["at"]).strftime("%Y-%m-%d %H:%M"),
+        digest_name=DIGESTS[digest_of(content)],
         digest_groups=[document.digest[start : start + 8] for start in range(0, 64, 8)],
     )
 

@@ -46,6 +46,9 @@ async def review_context(
         "allowable": ALLOWABLE,
         "may_sign": may_sign,
         "asks_proof": asks and await needs_proof(rt, cache, campaign),
+        "again": next(
+            (row for row in reviews if row["what"] == "re_evaluation" and not row["decision"]), None
+        ),
         "longer": next((row for row in reviews if row["what"] == "extension" and not row["decision"]), None),
         "may_extend": state in ("approved", "running", "paused")
         and campaign["is_own"]

@@ -8,6 +8,7 @@ import uvloop
 
 from outreach.collector import calm_collector
 from outreach.config import Settings
+from outreach.ledger.uplink_feed import feed_opened
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import close_runtime, open_runtime
 from outreach.web.app import close_app, create_app
@@ -31,9 +32,11 @@ async def _main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
     get_log().info("web.started", port=settings.port)
+    listening = asyncio.create_task(feed_opened(app.state.fleet, app.state.desk))
     try:
         await server.serve()
     finally:
+        listening.cancel()
         await close_app(app)
         await close_runtime(rt)
 

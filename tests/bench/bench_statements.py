@@ -2,9 +2,13 @@
 
 Every household has two years of quarterly taxes and six benefits a year; records come in by COPY with their
 amounts, as `load_records` stores them. The ceiling of the bills is the same contents written by COPY without
-computing or sealing anything.
+computing or sealing anything. CPU is that of all processes that make them, PostgreSQL's not included.
+
+Live and unknown links are asked for in turn: how far their median times stand apart, beside how far the times
+of one sort spread. The pages hide even that behind a fixed time.
 """
 
+import resource
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -18,14 +22,16 @@ from outreach.db.copy import copy_rows
 from outreach.governance.vault import open_vault
 from outreach.registry.people import TAX_NO_PURPOSE
 from outreach.runtime import Runtime
+from outreach.statements.access import ask_code
 from outreach.statements.benefits import compute_line
 from outreach.statements.bill import issue_yearly_bills
 from outreach.statements.documents import read_documents
-from outreach.statements.links import LinkRequest, issue_links
+from outreach.statements.links import LinkRequest, issue_links, new_tokens
 from outreach.statements.pdf import render_pdf, set_paper
 from outreach.statements.pdf_pages import write_papers
 from tests.bench.rows import Row, cost, rate
 
+_ASKED = 200
 _TAXPAYER = (
     ("id", "int4"),
     ("kind", "text"),
@@ -55,12 +61,15 @@ async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
     """Measure in an empty migrated database."""
     households = 4_000 if quick else 40_000
     await _fill(rt, households)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _cpu_seconds()
     # A process takes a second to start: more than a quick run has to compute.
     issued = await issue_yearly_bills(rt, 2025, scope_org_id=1, processes=1 if quick else 2)
     bills = issued.documents / (time.perf_counter() - began)
+    spent = (_cpu_seconds() - used) / issued.documents * 1_000_000
     return [
         await _bill_row(rt, bills),
+        cost("CPU per yearly bill, without PostgreSQL", spent, unit="µs"),
+        *await _apart_rows(rt),
         await _link_row(rt),
         await _pdf_row(rt),
         await _merged_row(rt),
@@ -70,6 +79,32 @@ async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
 async def _bill_row(rt: Runtime, bills: float) -> Row:
     ceiling = await _copy_rate(rt)
     return rate("yearly bills issued", bills, unit="bills/s", budget=1_000_000 / 60, ceiling=ceiling)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+async def _apart_rows(rt: Runtime) -> Sequence[Row]:
+    vault, expires = open_vault(rt.settings), await rt.now() + timedelta(days=60)
+    async with rt.db.begin() as conn:
+        live = await issue_links(
+            conn, vault, [LinkRequest([n], None, None, expires, n) for n in range(1, _ASKED + 1)]
+        )
+    times: dict[str, list[float]] = {"live": [], "unknown": []}
+    for known, unknown in zip(live, new_tokens(_ASKED), strict=True):
+        for sort, token in (("live", known), ("unknown", unknown)):
+            began = time.perf_counter()
+            await ask_code(rt, token, "203.0.113.7")
+            times[sort].append((time.perf_counter() - began) * 1_000)
+    apart = abs(statistics.median(times["live"]) - statistics.median(times["unknown"]))
+    low, _, high = statistics.quantiles(times["unknown"], n=4)
+    return (
+        cost("live and unknown links, medians apart", apart, unit="ms", budget=5),
+        cost("unknown links, middle half of the times", high - low, unit="ms"),
+    )
 
 
 async def _link_row(rt: Runtime) -> Row:

@@ -46,7 +46,9 @@ UNITS = {
     "sister": SISTER,
     "sister_branch": SISTER_BRANCH,
 }
-NOT_FOR_KEYS = frozenset({"role.assign", "account.write", "key.write", "campaign.approve", "audit.read"})
+NOT_FOR_KEYS = frozenset(
+    {"role.assign", "account.write", "key.write", "campaign.approve", "visit.approve", "audit.read"}
+)
 FOR_KEYS = sorted(PERMISSIONS.keys() - NOT_FOR_KEYS)
 
 CAMPAIGN: dict[str, Any] = {

@@ -140,6 +140,7 @@ async def test_the_report_agrees_with_itself(town: Town) -> None:
     (part,) = report["rounds"]
     assert part["audience"] == part["planned"] + sum(part["exclusions"].values()) == 8
     assert (part["id"], part["gap"], part["outcomes"]) == (number, 0, {"planned": 8})
+    assert part["fell_back"] == {"by_operator": 0, "by_ladder": 0, "parts": 0}
     assert report["households_targeted"] == 8
     assert sum(org["messages"]["planned"] for org in report["orgs"]) == 8
 

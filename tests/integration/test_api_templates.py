@@ -24,6 +24,39 @@ async def test_every_channel_is_saved_as_it_was_given(town: Town) -> None:
                 assert shown["content"][part] == value
 
 
+CAROUSEL = {
+    "text": "请办理汇算。",
+    "title": "汇算清缴",
+    "body": "请于六月三十日前办理。",
+    "image_url": "https://media.example.cn/a.png",
+    "height": "short",
+    "width": "small",
+    "actions": [{"kind": "map", "label": "怎么去", "value": "40.8,111.7,办税厅", "postback": "way"}],
+    "more": [
+        {
+            "title": "所需材料",
+            "body": "身份证",
+            "actions": [{"kind": "dial", "label": "问", "value": "12366"}],
+        }
+    ],
+}
+
+
+async def test_a_carousel_is_kept_whole_and_held_to_its_limits(town: Town) -> None:
+    made = await town.post("/templates", draft("rcs", CAROUSEL))
+    assert made.status_code == 201, made.text
+    kept = made.json()["content"]
+    assert {name: kept[name] for name in ("height", "width", "actions")} == {
+        name: CAROUSEL[name] for name in ("height", "width", "actions")
+    }
+    assert [card["title"] for card in kept["more"]] == ["所需材料"]
+    again = await town.post("/templates", draft("rcs", kept))
+    assert (again.json()["id"], again.json()["version"]) == (made.json()["id"], 1)
+    lying = await town.post("/templates", draft("rcs", {**CAROUSEL, "layout": "left"}))
+    assert lying.status_code == 422
+    assert "竖排" in lying.text
+
+
 async def test_a_change_is_a_new_version_and_the_same_is_not(town: Town) -> None:
     first = (await town.post("/templates", draft("sms"))).json()
     assert (await town.post("/templates", draft("sms"))).json()["version"] == 1

@@ -126,12 +126,12 @@ async def test_a_killed_worker_sends_nothing_twice_and_the_unknown_are_listed(rt
 
 
 def test_marks_climb_only() -> None:
-    ref = mark_parts("11+22+33", [("22", State.DELIVERED), ("99", State.FAILED)])
-    assert (ref, outcome_of(ref)) == ("11+22d+33", None)
-    failed = mark_parts(ref, [("33", State.FAILED), ("22", State.FAILED), ("11", State.ACCEPTED)])
-    assert (failed, outcome_of(failed)) == ("11+22d+33f", State.FAILED)
-    whole = mark_parts(failed, [("11", State.DELIVERED), ("33", State.DELIVERED)])
-    assert (whole, outcome_of(whole)) == ("11d+22d+33d", State.DELIVERED)
+    ref = mark_parts("11+2d+3f", [("2d", State.DELIVERED), ("99", State.FAILED)])
+    assert (ref, outcome_of(ref)) == ("11+2d=+3f", None)
+    failed = mark_parts(ref, [("3f", State.FAILED), ("2d", State.FAILED), ("11", State.ACCEPTED)])
+    assert (failed, outcome_of(failed)) == ("11+2d=+3f!", State.FAILED)
+    whole = mark_parts(failed, [("11", State.DELIVERED), ("3f", State.DELIVERED)])
+    assert (whole, outcome_of(whole)) == ("11=+2d=+3f=", State.DELIVERED)
 
 
 async def booked(stage, count: int) -> bool:

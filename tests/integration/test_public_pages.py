@@ -4,10 +4,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -20,75 +17,17 @@ from outreach.statements.bill import issue_yearly_bills
 from outreach.web import public_entry
 from outreach.web.public import PublicDeps, make_public_router
 from outreach.web.public_pages import FOLDER, LANGUAGES
-from outreach.web.public_types import Explanation, MessageProof, Rating
-from tests.integration.statement_samples import COMPANY, PERSON, SHOP, Sample, events, make_city, one_link
+from tests.integration.public_site import Site, open_site, shape
+from tests.integration.statement_samples import COMPANY, PERSON, SHOP, Sample, events, one_link
 
 DEAD = "aaaaaaaaaaa"
-AT = datetime.fromisoformat("2026-01-20T09:30:00+08:00")
 AMOUNT = re.compile(r"\d{1,3}(,\d{3})*\.\d\d")
-
-
-@dataclass
-class Site:
-    """The pages on a database of their own, and what they asked others to do."""
-
-    rt: Runtime
-    http: httpx.AsyncClient
-    app: FastAPI
-    codes: list[str] = field(default_factory=list)
-    sent_to: list[int] = field(default_factory=list)
-    stopped: list[tuple[str, str]] = field(default_factory=list)
-    ratings: list[Rating] = field(default_factory=list)
-    gateway_down: bool = False
-
-    async def send_code(self, person_id: int, code: str, expires_at: datetime) -> None:
-        """Stands where the gateway of one-time codes is wired."""
-        if self.gateway_down:
-            raise ConnectionError("no gateway")
-        self.codes.append(code)
-        self.sent_to.append(person_id)
-
-    async def check(self, code: str) -> MessageProof | None:
-        """One message is known."""
-        return MessageProof("示例市税务局", "汇算提醒", AT) if code == "K7M2QX" else None
-
-    async def explain(self, code: str) -> Explanation | None:
-        """The same message."""
-        return Explanation("示例市税务局", "提醒", "征管法", "您有应办事项", AT) if code == "K7M2QX" else None
-
-    async def stop(self, token: str, source: str) -> None:
-        """Keeps what would be recorded as an opt-out."""
-        self.stopped.append((token, source))
-
-    async def rate(self, rating: Rating) -> None:
-        """Keeps what would go to the service desk."""
-        self.ratings.append(rating)
-
-    async def open(self, **link: Any) -> None:
-        """Verify with a fresh link."""
-        token = await one_link(self.rt, **link)
-        await self.http.post(f"/t/{token}/code")
-        answer = await self.http.post(f"/t/{token}/verify", data={"code": self.codes[-1]})
-        assert answer.headers["location"] == "/statement"
 
 
 @pytest.fixture
 async def site(rt: Runtime, tmp_path: Path) -> AsyncIterator[Site]:
-    await make_city(rt, tmp_path)
-    await issue_yearly_bills(rt, 2025, scope_org_id=1)
-    app = FastAPI()
-    transport = httpx.ASGITransport(app, client=("203.0.113.7", 1234))
-    async with httpx.AsyncClient(transport=transport, base_url="http://t.example.gov.cn") as http:
-        made = Site(rt, http, app)
-        deps = PublicDeps(rt, made.send_code, made.check, made.explain, made.stop, made.rate)
-        app.include_router(make_public_router(deps))
+    async with open_site(rt, tmp_path) as made:
         yield made
-
-
-def shape(answer: httpx.Response, token: str) -> tuple[int, str, list[tuple[str, str]]]:
-    """What somebody without the code can see of an answer, the token put aside."""
-    headers = [(name, value.replace(token, "T")) for name, value in answer.headers.items()]
-    return answer.status_code, answer.text.replace(token, "T"), sorted(headers)
 
 
 class TestBeforeVerification:
@@ -136,7 +75,7 @@ class TestBeforeVerification:
         assert answer.status_code in (303, 404) and "evil" not in answer.headers.get("location", "")
 
     async def test_a_network_that_guesses_is_stopped(self, site: Site) -> None:
-        for _ in range(public_entry.MISSES_TO_STOP + 1):
+        for _ in range(public_entry.TRIES_TO_STOP + 1):
             await note_miss(site.rt, DEAD, "203.0.113.99")
         token = await one_link(site.rt)
         answers = [await site.http.post(f"/t/{t}/code") for t in (token, DEAD)]
@@ -349,7 +288,7 @@ def test_words_are_complete_in_both_languages() -> None:
         assert set(re.findall(r"{\w+}", chinese[key])) == set(re.findall(r"{\w+}", english[key])), key
         if key not in ("html_lang",):
             assert not re.search(r"[一-鿿]", english[key]), key
-    used = "".join(path.read_text() for path in FOLDER.glob("*.html"))
+    used = "".join(path.read_text() for path in FOLDER.iterdir() if path.suffix in (".html", ".svg"))
     used += "".join(path.read_text() for path in Path(public_entry.__file__).parent.glob("public*.py"))
     generated = re.compile(
         r"(rate_\d|privacy_\d.*|person_\w+|\w+_(title|note)|(title|delivery|state|treatment|checkup)_\w+)$"

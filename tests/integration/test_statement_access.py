@@ -11,7 +11,7 @@ import pytest
 from outreach.runtime import Runtime
 from outreach.statements.access import (
     ask_code,
-    count_misses,
+    count_tries,
     end_session,
     enter_code,
     find_session,
@@ -151,7 +151,7 @@ class TestCodes:
     async def test_unknown_links_are_misses(self, city: Runtime, token: str) -> None:
         assert await ask_code(city, token, HOME) is None
         assert await enter_code(city, token, "000000", HOME) is None
-        assert await events(city) == ["miss", "miss"] and await count_misses(city, HOME) == 2
+        assert await events(city) == ["miss", "miss"] and await count_tries(city, HOME) == 2
 
     async def test_codes_and_sessions_are_not_stored_in_clear(self, city: Runtime) -> None:
         token = await one_link(city)
@@ -212,9 +212,9 @@ class TestNetworks:
     async def test_misses_count_per_network_and_minute(self, city: Runtime) -> None:
         for _ in range(3):
             await note_miss(city, "ABC123", HOME)
-        assert (await count_misses(city, "203.0.113.250"), await count_misses(city, OTHER)) == (3, 0)
+        assert (await count_tries(city, "203.0.113.250"), await count_tries(city, OTHER)) == (3, 0)
         await city.db.execute("update statement_access set at = now() - interval '61 seconds'")
-        assert await count_misses(city, HOME) == 0
+        assert await count_tries(city, HOME) == 0
 
     async def test_share_of_misses(self, city: Runtime) -> None:
         await ask(city, await one_link(city))

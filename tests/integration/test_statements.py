@@ -284,3 +284,18 @@ class TestLinks:
             assert await revoke_links(conn, 5) == 1
         assert await find_session(city, secret) is None and await ask_code(city, token, HOME) is None
         assert await ask_code(city, other, HOME) is not None
+
+
+async def test_check_values_by_sm3_stand_beside_those_by_sha256(city: Runtime) -> None:
+    await issue_yearly_bills(city, 2024, scope_org_id=1, taxpayer_ids=[COMPANY.id])
+    chosen = city.settings.model_copy(update={"digest": "sm3"})
+    national = Runtime(chosen, city.db, city.redis, city.http)
+    await issue_yearly_bills(national, 2025, scope_org_id=1, taxpayer_ids=[COMPANY.id])
+    newer, older = await read_documents(city, [COMPANY.id])
+    assert (newer.content["issue"]["digest"], "digest" in older.content["issue"]) == ("sm3", False)
+    assert newer.digest == content_hash(canonical(newer.content), "sm3").hex()
+    assert older.digest == content_hash(canonical(older.content)).hex()
+    assert await check_digest(city, newer.digest) is not None
+    # GB/T 32905-2016, example 1.
+    assert content_hash("abc", "sm3").hex().startswith("66c7f0f462eeedd9d1f2d46bdc10e4e2")
+    assert (await issue_yearly_bills(national, 2024, scope_org_id=1)).corrections == 0

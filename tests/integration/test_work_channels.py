@@ -12,7 +12,8 @@ from channels.gateways.dingtalk import DingtalkSimulator
 from channels.gateways.wecom import WecomSimulator
 from outreach.books import compare_books
 from outreach.errors import InvalidInput
-from outreach.ledger.gateways import GatewayDraft, save_gateway
+from outreach.ledger.ask_results import ask_results
+from outreach.ledger.gateways import Fleet, GatewayDraft, save_gateway
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests import town
@@ -78,6 +79,55 @@ async def test_what_may_have_arrived_stays_unknown_and_goes_to_nobody_twice(
     assert found[State.UNKNOWN] >= books.unknown_booked > 10
     assert sum(found.values()) == 100
     await assert_sums(rt)
+
+
+async def test_results_are_asked_for_where_nothing_is_pushed(rt: Runtime) -> None:
+    async with work_town(rt, "dingtalk", 120, Faults(fail=0.1, read=0.3, seed=2)) as simulator:
+        await town.launch(rt, ["dingtalk"])
+        async with working(rt):
+            await tick(town.ticker(rt))
+            await until(lambda: at_rest(rt))
+        fleet = Fleet(rt)
+        assert await ask_results(rt, fleet) == 0, "not before its time"
+        await rt.db.execute("update result_ask set next_at = now()")
+        assert await ask_results(rt, fleet) == 1
+        books = simulator.books.totals()
+        assert books["failed"] > 3 and books["read"] > 10
+        found = await town.states(rt)
+        assert found == {
+            State.FAILED: books["failed"],
+            State.READ: books["read"],
+            State.DELIVERED: books["delivered"],
+        }
+        codes = await rt.db.fetch("select distinct code from message where state = 4")
+        assert [row["code"] for row in codes] == ["failed"]
+        await assert_sums(rt)
+        # What is said once more changes nothing, and once the platform has forgotten nobody asks.
+        await rt.db.execute("update result_ask set next_at = now()")
+        assert await ask_results(rt, fleet) == 1
+        assert await town.states(rt) == found
+        await rt.db.execute("update batch set opened_at = opened_at - interval '25 hours'")
+        await rt.db.execute("update result_ask set next_at = now()")
+        assert await ask_results(rt, fleet) == 0
+        await fleet.close()
+    assert await rt.db.fetch("select 1 as one from result_ask") == []
+
+
+async def test_an_account_that_does_not_answer_is_asked_again_later(rt: Runtime) -> None:
+    async with work_town(rt, "dingtalk", 5) as simulator:
+        await town.launch(rt, ["dingtalk"])
+        async with working(rt):
+            await tick(town.ticker(rt))
+            await until(lambda: at_rest(rt))
+        fleet = Fleet(rt)
+        await ask_results(rt, fleet)
+        await simulator.stop()
+        await rt.db.execute("update result_ask set next_at = now()")
+        assert await ask_results(rt, fleet) == 0
+        await fleet.close()
+    (row,) = await rt.db.fetch("select asks, next_at > now() + interval '1 minute' as later from result_ask")
+    assert row == {"asks": 0, "later": True}
+    assert await town.states(rt) == {State.ACCEPTED: 5}
 
 
 BAD = [

@@ -108,12 +108,74 @@ def test_times_are_beijing_and_spans_have_two_units() -> None:
                 "chips": [{"kind": "reply", "label": "退订", "value": "退订"}],
             },
         ),
+        (
+            "rcs",
+            {
+                "title": "标题",
+                "body": "正文",
+                "text": "回落",
+                "image_url": "https://media.example.cn/a.png",
+                "layout": "left",
+                "height": "tall",
+                "actions": [
+                    {"kind": "map", "label": "怎么去", "value": "40.8426,111.7492,办税服务厅"},
+                    {
+                        "kind": "url",
+                        "label": "看",
+                        "value": "https://a.example.cn/?x=1|2｜3",
+                        "postback": "look",
+                    },
+                    {"kind": "reply", "label": "好", "value": "好", "postback": "yes"},
+                ],
+                "chips": [{"kind": "dial", "label": "咨询", "value": "12366"}],
+            },
+        ),
+        (
+            "rcs",
+            {
+                "title": "一",
+                "body": "正文",
+                "text": "回落",
+                "more": [
+                    {
+                        "title": "二",
+                        "body": "第一行\n\n标题：不是标题\n---\n\\---\n最后一行",
+                        "image_url": "https://media.example.cn/b.png",
+                        "height": "short",
+                        "actions": [{"kind": "map", "label": "地图", "value": "办税服务厅"}],
+                    },
+                    {"title": "", "body": "只有正文"},
+                    {"title": "只有标题", "body": ""},
+                ],
+                "width": "small",
+            },
+        ),
+        ("wecom", {"text": "您好", "title": "标题", "url": "https://a.example.cn/"}),
         ("wechat", {"fields": {"thing1": "个税：汇算", "time2": "6月30日"}}),
         ("email", {"subject": "主题", "text": "文本", "html": "<p>正文</p>"}),
     ],
 )
 def test_a_content_survives_the_form(channel: str, content: dict[str, Any]) -> None:
     assert content_of(channel, form_of(channel, content)) == content
+
+
+def test_a_button_of_an_unknown_type_is_told_and_not_taken_for_a_reply() -> None:
+    form = {"title": "标题", "body": "正文", "text": "回落", "actions": "怎么去｜地铁｜办税服务厅"}
+    assert faults("rcs", content_of("rcs", form)) == {
+        "actions": "第 1 个按钮：按钮类型只能是回复、链接、拨号、日历或地图"
+    }
+
+
+def test_cards_are_read_as_staff_write_them() -> None:
+    written = "提醒您\n第二行\n---\n\n标题: 第二张\n按钮：拨打|拨号|12366\n正文：\n请办理\n\n---\n"
+    assert content_of("rcs", {"more": written})["more"] == [
+        {"title": "", "body": "提醒您\n第二行"},
+        {
+            "title": "第二张",
+            "body": "请办理",
+            "actions": [{"kind": "dial", "label": "拨打", "value": "12366"}],
+        },
+    ]
 
 
 def test_all_faults_of_a_content_are_told_at_once() -> None:

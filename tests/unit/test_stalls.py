@@ -56,6 +56,12 @@ def facts(*, accounts: list[dict[str, Any]] | None = None, numbers: bool = True,
         "uncut": 0,
         "workers": 1,
         "ticks": True,
+        "stuck_reason": "",
+        "pause_reason": "",
+        "is_rule": False,
+        "canary_waits": False,
+        "opens_next": None,
+        "closed_households": 0,
     }
     step = {
         "step": 0,

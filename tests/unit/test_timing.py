@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-from campaigns.timing import Load, open_spans, schedule
+from campaigns.timing import Load, open_spans, schedule, schedule_days
 from outreach.clock import BEIJING
 
 START = datetime(2026, 3, 15, 9, 0, tzinfo=BEIJING)
@@ -51,3 +51,13 @@ def test_quiet_hours_within_a_day() -> None:
         (START, START.replace(hour=12)),
         (START.replace(hour=14), START.replace(hour=15)),
     ]
+
+
+def test_slices_leave_one_after_another_and_what_is_left_over_waits() -> None:
+    day = timedelta(days=1)
+    days = {START: 600, START + day: 400}
+    timing = schedule_days(START + 3 * day, None, {"sms": Load(1_000, 0.005)}, days, 1_000)
+    assert sum(taken["sms"] for _, taken in timing.days) == 1_000
+    assert timing.late == 0 and timing.finish_at is not None and timing.finish_at > START + 2 * day
+    short = schedule_days(START + 3 * day, None, {"sms": Load(1_500, 100)}, days, 1_500)
+    assert (short.late, short.finish_at) == (500, None)

@@ -104,6 +104,7 @@ comment on column ticket.due_on is 'last day of the clock of its source, in work
 create index on ticket (org_id, state, due_on);
 create index on ticket (home_org_id);
 create index on ticket (taxpayer_id) where taxpayer_id is not null;
+create index on ticket (person_id, id) where person_id is not null;
 create index ticket_waiting on ticket (due_on, id) where state in ('open', 'in_hand');
 
 create sequence ticket_step_id as bigint;
@@ -129,6 +130,11 @@ create table intake_mark (
 );
 insert into intake_mark (inbound_id) select coalesce(max(id), 0) from inbound;
 
+create table intake_done (
+    inbound_id bigint primary key
+);
+comment on table intake_done is 'replies above the mark that have been taken in';
+
 -- What was posted without log-in, by network, so that one visitor cannot flood a desk. Kept for a day.
 create table public_post (
     network cidr not null,
@@ -145,7 +151,7 @@ create table survey (
     state text not null default 'draft' check (state in ('draft', 'open', 'closed')),
     mapping jsonb not null default '[]',
     created_by text not null,
-    changed_at timestamptz not null default now()
+    changed_at timestamptz not null default business_now()
 );
 create index on survey (org_id);
 comment on column survey.campaign_id is 'asked of whom a round of this campaign tells; null: of all households of the unit';
@@ -158,7 +164,7 @@ create table survey_version (
     content jsonb not null,
     content_hash bytea not null,
     published_by text not null,
-    published_at timestamptz not null default now(),
+    published_at timestamptz not null default business_now(),
     unique (survey_id, version)
 );
 create trigger survey_version_append_only before update or delete on survey_version

@@ -1,6 +1,6 @@
 """Campaigns: drafted by one, approved by another person, carried out in rounds."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
@@ -24,6 +24,14 @@ from outreach.web.api.fields import (
     Text,
     examples,
     pick_all,
+)
+from outreach.web.api.plans import (
+    AnchorIn,
+    CanaryIn,
+    StaggerIn,
+    anchor_meant,
+    canary_meant,
+    stagger_meant,
 )
 from outreach.web.api.segments import Expression
 from outreach.web.permissions import actor_of
@@ -74,6 +82,12 @@ class RoundRow(Model):
     segment: str
     started_at: datetime | None
     finished_at: datetime | None
+    stagger: dict[str, Any]
+    canary_permille: int
+    anchor_attribute: str | None
+    anchor_days: int | None
+    parent_id: int | None
+    occurs_on: date | None
     steps: list[StepShown]
 
 
@@ -97,7 +111,7 @@ class CampaignShown(CampaignRow):
 class StepIn(Model):
     """A rung: a channel, the code of a template, hours without a delivery after which the next is tried."""
 
-    channel: Literal["sms", "rcs", "wechat", "email", "wecom", "dingtalk"]
+    channel: Literal["sms", "rcs", "wechat", "email", "wecom", "dingtalk", "call", "visit"]
     template: Annotated[Text, Field(min_length=1, max_length=60)]
     wait_hours: Annotated[int, Field(ge=0, le=_LONGEST_WAIT)] = 48
 
@@ -110,6 +124,9 @@ class RoundIn(Model):
     ends_at: Moment
     segment: Expression = "everyone"
     steps: Annotated[list[StepIn], Field(min_length=1, max_length=6)]
+    stagger: StaggerIn | None = None
+    canary: CanaryIn | None = None
+    anchor: AnchorIn | None = None
 
 
 class CampaignIn(Model):
@@ -156,6 +173,9 @@ class CampaignIn(Model):
     allowances: Annotated[list[Literal["link", "amount", "name", "phone"]], Field(max_length=4)] = Field(
         default=[], description="短信里放行的用语规则，审批人会看到并为此签字"
     )
+    care_path: Literal["call_first", "as_others"] = Field(
+        default="call_first", description="特殊关怀人员：阶梯有电话或上门时直接打电话再上门，或与其他人相同"
+    )
     variables: Annotated[dict[Annotated[Text, Field(max_length=40)], Text | int], Field(max_length=20)] = (
         Field(default={})
     )
@@ -188,7 +208,7 @@ class SignatureIn(Model):
 class ReviewShown(Model):
     """A request for a signature and what came of it; null while it waits. `hash`: what was to be signed."""
 
-    what: Literal["campaign", "extension"]
+    what: Literal["campaign", "extension", "re_evaluation"]
     asked_by: str
     asked_at: datetime
     note: str
@@ -284,7 +304,9 @@ async def _check_segments(rt: Runtime, draft: CampaignDraft) -> None:
     # Names of segments and units are looked for as the round will: from the campaign's own unit.
     texts = [draft.segment, draft.done_segment, draft.exempt_segment, draft.dispute_segment]
     async with rt.db.begin() as conn:
-        for text in (*texts, *(part.segment for part in draft.rounds)):
+        axes = [axis for part in draft.rounds if part.stagger for axis in part.stagger.parts.values()]
+        stretches = [stretch.segment for axis in axes for stretch in axis]
+        for text in (*texts, *(part.segment for part in draft.rounds), *stretches):
             await check_text(conn, text, draft.org_id)
 
 
@@ -309,7 +331,16 @@ def _draft(body: CampaignIn, org_id: int) -> CampaignDraft:
 
 def _round(part: RoundIn) -> RoundDraft:
     steps = tuple(StepDraft(s.channel, s.template, timedelta(hours=s.wait_hours)) for s in part.steps)
-    return RoundDraft(part.name, part.starts_at, part.ends_at, steps, part.segment)
+    return RoundDraft(
+        part.name,
+        part.starts_at,
+        part.ends_at,
+        steps,
+        part.segment,
+        stagger_meant(part.stagger),
+        canary_meant(part.canary),
+        anchor_meant(part.anchor),
+    )
 
 
 def _shown(

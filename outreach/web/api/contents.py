@@ -10,14 +10,27 @@ Short = Annotated[Text, Field(min_length=1, max_length=200)]
 Long = Annotated[Text, Field(min_length=1, max_length=4_000)]
 Address = Annotated[Text, Field(max_length=1_000)]
 _MOST_BUTTONS = 11
+_MOST_CARDS = 12
 
 
 class Button(Model):
-    """A button or quick reply of a 5G card; `value` is the text, address, number or entry behind it."""
+    """A button or quick reply of a 5G card; `value` is the text, address, number, entry or place behind it;
+    `postback` comes back when it is pressed, its label unless told otherwise."""
 
-    kind: Literal["reply", "url", "dial", "calendar"]
+    kind: Literal["reply", "url", "dial", "calendar", "map"]
     label: Short
     value: Annotated[Text, Field(max_length=1_000)] = ""
+    postback: Annotated[Text, Field(max_length=1_000)] | None = None
+
+
+class FurtherCard(Model):
+    """A card of a carousel behind the first; title, body or picture must be there."""
+
+    title: Annotated[Text, Field(max_length=200)] = ""
+    body: Annotated[Text, Field(max_length=4_000)] = ""
+    image_url: Address | None = None
+    actions: Annotated[list[Button], Field(max_length=_MOST_BUTTONS)] | None = None
+    height: Literal["short", "medium", "tall"] | None = None
 
 
 class SmsContent(Model):
@@ -27,7 +40,8 @@ class SmsContent(Model):
 
 
 class RichContent(Model):
-    """A 5G card; `text` is the SMS that it falls back to."""
+    """A 5G card; `text` is the SMS that it falls back to. `layout` tells where its picture stands. With
+    `more` it is a carousel of upright cards: `width` is theirs and `chips` are those of the whole."""
 
     text: Long
     title: Short
@@ -35,6 +49,10 @@ class RichContent(Model):
     image_url: Address | None = None
     actions: Annotated[list[Button], Field(max_length=_MOST_BUTTONS)] | None = None
     chips: Annotated[list[Button], Field(max_length=_MOST_BUTTONS)] | None = None
+    layout: Literal["vertical", "left", "right"] | None = None
+    height: Literal["short", "medium", "tall"] | None = None
+    width: Literal["small", "medium"] | None = None
+    more: Annotated[list[FurtherCard], Field(max_length=_MOST_CARDS - 1)] | None = None
 
 
 class OfficialContent(Model):
@@ -101,6 +119,26 @@ class Wecom(_Message):
 
     channel: Literal["wecom"]
     content: NoticeContent
+
+
+class ScriptContent(Model):
+    """What staff say; it names no amount."""
+
+    text: Long
+
+
+class Call(_Message):
+    """电话话术."""
+
+    channel: Literal["call"]
+    content: ScriptContent
+
+
+class Visit(_Message):
+    """上门话术."""
+
+    channel: Literal["visit"]
+    content: ScriptContent
 
 
 class Dingtalk(_Message):

@@ -6,6 +6,7 @@ from fastapi import Request
 from pydantic import Field
 
 from campaigns.control import cancel_campaign, pause_campaign, resume_campaign
+from campaigns.occurrences import approve_re_evaluation, ask_re_evaluation, refuse_re_evaluation
 from outreach.errors import NotAllowed
 from outreach.web.actions import answer_extension, extend
 from outreach.web.api.access import api_routes, runtime_of
@@ -35,6 +36,14 @@ class ExtensionIn(Model):
     note: Annotated[Text, Field(min_length=1, max_length=500)]
 
 
+class ReEvaluationIn(Model):
+    """A round that has begun, and what has changed in the policy."""
+
+    model_config = examples({"round_id": 1, "note": "中型企业存量退税提前到5月"})
+    round_id: SmallId
+    note: Annotated[Text, Field(min_length=1, max_length=500)]
+
+
 class Answer(Model):
     """Whether the second person agrees; a refusal says why."""
 
@@ -59,6 +68,29 @@ async def answer(request: Request, campaign_id: PathId, body: Answer) -> Campaig
     refusal = None if body.agree else body.reason
     campaign = await _found(request, campaign_id)
     await answer_extension(runtime_of(request), actor_of(request), campaign, refusal)
+    return await _state(request, campaign_id)
+
+
+@routes.post(
+    "/{campaign_id}/re-evaluations", permission="campaign.write", summary="申请重新评估", status_code=201
+)
+async def ask_again(request: Request, campaign_id: PathId, body: ReEvaluationIn) -> CampaignState:
+    """政策有变化时，重新找出现在符合条件、而本轮及其补充都没有列入过的户；须由另一人审批。"""
+    await _own(request, campaign_id)
+    rt, by = runtime_of(request), actor_of(request).name
+    await ask_re_evaluation(rt, campaign_id, body.round_id, by, note=body.note)
+    return await _state(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/re-evaluations/answer", permission="campaign.approve", summary="审批重新评估")
+async def answer_again(request: Request, campaign_id: PathId, body: Answer) -> CampaignState:
+    """同意后另起一个补充轮次，只发给新增的；申请人和经办人不能审批。"""
+    await _own(request, campaign_id)
+    rt, by = runtime_of(request), actor_of(request).name
+    if body.agree:
+        await approve_re_evaluation(rt, campaign_id, by)
+    else:
+        await refuse_re_evaluation(rt, campaign_id, by, body.reason)
     return await _state(request, campaign_id)
 
 

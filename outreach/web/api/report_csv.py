@@ -29,6 +29,7 @@ def _lines(report: CampaignReport) -> Iterator[Line]:
         for step in part.steps:
             for state, n in step.messages.items():
                 yield report.name, _title(part), step.channel, NAMES[state], n, "条"
+        yield from _fallen_back(report.name, part)
     for org in report.orgs:
         for state, n in org.messages.items():
             yield report.name, "", org.name, NAMES[state], n, "条"
@@ -39,6 +40,14 @@ def _households(name: str, part: RoundReport) -> Iterator[Line]:
     figures = [("受众", part.audience), *exclusions, ("列入发送", part.planned)]
     for item, n in [*figures, ("送达", part.reached), ("已办", part.acted)]:
         yield name, _title(part), "", item, n, "户"
+
+
+def _fallen_back(name: str, part: RoundReport) -> Iterator[Line]:
+    fell = part.fell_back
+    if fell and fell.total:
+        figures = {"运营商转发": fell.by_operator, "本系统补发": fell.by_ladder, "短信计费": fell.parts}
+        for item, n in figures.items():
+            yield name, _title(part), "rcs", f"转短信·{item}", n, "条"
 
 
 def _title(part: RoundReport) -> str:

@@ -1,5 +1,6 @@
 """The report of a campaign: as JSON, as an Excel file, as CSV; cut to the scope, and its sums agree."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -33,8 +34,18 @@ class StepTold(Model):
     household_times: Counts
 
 
+class FellBackTold(Model):
+    """5G messages that became SMS: sent by the operator, or by a later rung of the ladder; and the SMS parts
+    that are billed for both."""
+
+    by_operator: int
+    by_ladder: int
+    parts: int
+
+
 class RoundTold(Model):
-    """A round in households: `audience = planned + Σ exclusions`; `gap` is 0 unless the sums do not agree."""
+    """A round in households: `audience = planned + Σ exclusions`; `gap` is 0 unless the sums do not agree.
+    `fell_back` is null once the round's messages are in the archive, where nobody counts them."""
 
     id: int
     ordinal: int
@@ -52,6 +63,7 @@ class RoundTold(Model):
     messages: int
     outcomes: Counts
     steps: list[StepTold]
+    fell_back: FellBackTold | None
 
 
 class OrgTold(Model):
@@ -157,6 +169,7 @@ def _told(report: CampaignReport) -> ReportTold:
                     )
                     for step in part.steps
                 ],
+                fell_back=FellBackTold(**asdict(part.fell_back)) if part.fell_back else None,
             )
             for part in report.rounds
         ],

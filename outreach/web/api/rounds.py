@@ -13,11 +13,13 @@ from outreach.governance.actor import Actor
 from outreach.ledger.states import NAMES, State
 from outreach.web.actions import control_round
 from outreach.web.api.access import api_routes, cache_of, runtime_of
-from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId
+from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId, pick_all
+from outreach.web.api.plans import SliceShown
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures, summed
 from outreach.web.reads.messages import list_messages
+from outreach.web.reads.slices import slices_of
 
 _SQL = load_queries(__file__)
 routes = api_routes("/rounds", "轮次与消息")
@@ -105,6 +107,14 @@ class MessageRow(Model):
 async def show(request: Request, round_id: PathId) -> RoundShown:
     """户数：受众 = 列入发送 + 各项剔除；消息按状态计数。都只含数据范围内的部分。"""
     return await _show(request, round_id)
+
+
+@routes.get("/{round_id}/slices", permission="campaign.read", summary="错峰时段")
+async def show_slices(request: Request, round_id: PathId) -> list[SliceShown]:
+    """按天、按组的人数和户数，以及是否已开放；上级机构的轮次不列。"""
+    async with runtime_of(request).db.begin() as conn:
+        row = await find_round(conn, actor_of(request), round_id)
+        return pick_all(SliceShown, await slices_of(conn, round_id) if row["is_own"] else [])
 
 
 @routes.get("/{round_id}/progress", permission="campaign.read", summary="轮次为什么没动")

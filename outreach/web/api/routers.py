@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from outreach.web.api import (
+    calendar,
     campaigns,
     decisions,
     effects,
@@ -20,7 +21,10 @@ from outreach.web.api import (
     segments,
     taxpayers,
     templates,
+    test_sends,
+    tickets,
     unknowns,
+    work_items,
 )
 
 _RESOURCES = (
@@ -33,14 +37,18 @@ _RESOURCES = (
     campaigns,
     decisions,
     second_sends,
+    test_sends,
     rounds,
     unknowns,
     inbound,
+    tickets,
+    work_items,
     reports,
     effects,
     imports,
     gateways,
     prices,
+    calendar,
     keys,
 )
 

@@ -13,7 +13,7 @@ from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import open_vault
 from outreach.registry.search import Household, find_taxpayer, get_household
-from outreach.statements.bill import document_number, issue_yearly_bills
+from outreach.statements.issue import document_number, issue_documents
 from outreach.web.api.access import api_routes, runtime_of
 from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId, Text, examples, pick_all
 from outreach.web.permissions import actor_of
@@ -120,6 +120,7 @@ class StatementRow(Model):
     """An issued document. `digest` proves a printed copy on the public check page."""
 
     id: int
+    kind: str
     number: str
     year: int
     version: int
@@ -135,9 +136,12 @@ class Statements(Model):
 
 
 class StatementOrder(Model):
-    """Which year's bill; `reason` is told to the household if its bill is corrected."""
+    """Which document of which year; `reason` is told to the household if its document is corrected."""
 
-    model_config = examples({"year": 2025, "reason": "补录了 12 月的优惠记录"})
+    model_config = examples(
+        {"year": 2025, "reason": "补录了 12 月的优惠记录"}, {"year": 2025, "kind": "gift_pack"}
+    )
+    kind: Literal["yearly_bill", "benefit_bill", "gift_pack", "checkup"] = "yearly_bill"
     year: Annotated[int, Field(ge=2000, le=2200)]
     reason: Annotated[Text, Field(max_length=200)] = ""
 
@@ -195,14 +199,15 @@ async def show_statements(request: Request, taxpayer_id: PathId) -> Statements:
     )
 
 
-@routes.post("/{taxpayer_id}/statements", permission="statement.write", summary="为一户出具年度账单")
+@routes.post("/{taxpayer_id}/statements", permission="statement.write", summary="为一户出具年度文书")
 async def issue(request: Request, taxpayer_id: PathId, body: StatementOrder) -> Statements:
     """内容没有变化时不产生新版本。返回该户全部账单目录。"""
     rt, actor = runtime_of(request), actor_of(request)
     async with rt.db.begin() as conn:
         await _require(conn, actor, taxpayer_id)
-    issued = await issue_yearly_bills(
+    issued = await issue_documents(
         rt,
+        body.kind,
         body.year,
         scope_org_id=actor.org_id,
         taxpayer_ids=[taxpayer_id],
@@ -210,7 +215,7 @@ async def issue(request: Request, taxpayer_id: PathId, body: StatementOrder) -> 
         reason=body.reason,
     )
     async with rt.db.begin() as conn:
-        detail = {"year": body.year, "documents": issued.documents}
+        detail = {"kind": body.kind, "year": body.year, "documents": issued.documents}
         await append_audit(conn, actor, "statement.issue", f"taxpayer:{taxpayer_id}", detail)
         return await _statements(conn, taxpayer_id)
 

@@ -12,7 +12,7 @@ from outreach.errors import InvalidInput
 from outreach.ledger.content import compile_content
 from outreach.web.actions import keep_template, note_filing
 from outreach.web.api.access import api_routes, runtime_of
-from outreach.web.api.contents import Dingtalk, Email, Official, Rich, Sms, Wecom
+from outreach.web.api.contents import Call, Dingtalk, Email, Official, Rich, Sms, Visit, Wecom
 from outreach.web.api.fields import (
     FIRST,
     Cursor,
@@ -34,8 +34,10 @@ routes = api_routes("/templates", "模板")
 _SMS = {"text": "{{ taxpayer }}：{{ tax_year }}年度汇算尚未办理，请登录个人所得税APP办理。"}
 _LETTER = {"subject": "汇算提醒", "html": "<p>{{ name }}</p>", "text": "{{ name }}"}
 _PARTED = ("sms", "rcs")
-Channel = Literal["", "sms", "rcs", "wechat", "email", "wecom", "dingtalk"]
-AnyContent = Annotated[Sms | Rich | Official | Email | Wecom | Dingtalk, Field(discriminator="channel")]
+Channel = Literal["", "sms", "rcs", "wechat", "email", "wecom", "dingtalk", "call", "visit"]
+AnyContent = Annotated[
+    Sms | Rich | Official | Email | Wecom | Dingtalk | Call | Visit, Field(discriminator="channel")
+]
 
 
 class TemplateRow(Model):

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft
+from campaigns.campaigns import CARE_PATHS, CampaignDraft, RoundDraft, StepDraft
 from campaigns.wording_guard import ALLOWABLE
 from outreach.clock import BEIJING, in_beijing
 from outreach.errors import InvalidInput, NotAllowed
@@ -16,6 +16,17 @@ from outreach.labels.evaluate import check_text
 from outreach.ledger.kinds import KINDS
 from outreach.web import actions
 from outreach.web.console.access import console_routes, runtime_of
+from outreach.web.console.plan_form import (
+    EMPTY_PLAN,
+    anchor_of,
+    canary_of,
+    is_planned,
+    plan_faults,
+    plan_fields,
+    segments_of,
+    stagger_of,
+    typed_plan,
+)
 from outreach.web.console.render import page
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign, rounds_of, steps_of
@@ -26,11 +37,12 @@ LADDER = 4
 """Rungs that the form offers for each round."""
 _LONGEST = 10
 _SEGMENTS = ("segment", "done_segment", "exempt_segment", "dispute_segment")
-_PLAIN = ("code", "name", "purpose", "kind", "legal_basis", *_SEGMENTS)
+_PLAIN = ("code", "name", "purpose", "kind", "legal_basis", "care_path", *_SEGMENTS)
 _NUMBERS = ("quota_messages", "quota_days")
 _MOMENT = "%Y-%m-%dT%H:%M"
 EMPTY: dict[str, Any] = {
     **dict.fromkeys((*_PLAIN, *_NUMBERS), ""),
+    "care_path": "call_first",
     "kind": "do_it_reminder",
     "done_segment": "nobody",
     "exempt_segment": "nobody",
@@ -38,7 +50,16 @@ EMPTY: dict[str, Any] = {
     "holdout": "0",
     "variables": "",
     "allowances": (),
-    "rounds": [{"name": "第一轮", "starts_at": "", "ends_at": "", "segment": "everyone", "steps": []}],
+    "rounds": [
+        {
+            "name": "第一轮",
+            "starts_at": "",
+            "ends_at": "",
+            "segment": "everyone",
+            "steps": [],
+            "plan": EMPTY_PLAN,
+        }
+    ],
 }
 
 
@@ -87,6 +108,9 @@ async def _save(request: Request, campaign: dict[str, Any] | None) -> Response:
         errors |= await _segment_fault(request, name, typed[name], org_id)
     for number, part in enumerate(typed["rounds"], start=1):
         errors |= await _segment_fault(request, f"rounds.{number}.segment", part["segment"], org_id)
+        for axis, texts in segments_of(part["plan"]).items():
+            for text in texts:
+                errors |= await _segment_fault(request, f"rounds.{number}.{axis}", text, org_id)
     if not errors:
         try:
             draft = draft_of(typed, org_id)
@@ -130,6 +154,8 @@ async def _form(
         choices=choices,
         ladder=LADDER,
         allowable=ALLOWABLE,
+        care_paths=list(CARE_PATHS.items()),
+        is_planned=is_planned,
         named_kinds=[(code, kind.name) for code, kind in KINDS.items()],
     )
 
@@ -158,7 +184,9 @@ def _typed_round(form: FormData, number: int) -> dict[str, Any]:
         if chosen:
             steps.append({"chosen": chosen, "wait": str(form.get(f"{head}wait-{step}", "48")).strip()})
     plain = {name: str(form.get(f"{head}{name}", "")).strip() for name in ("name", "starts_at", "ends_at")}
-    return {**plain, "segment": str(form.get(f"{head}segment", "")).strip() or "everyone", "steps": steps}
+    return {**plain, "segment": str(form.get(f"{head}segment", "")).strip() or "everyone", "steps": steps} | {
+        "plan": typed_plan(form, head)
+    }
 
 
 def faults_of(typed: Mapping[str, Any]) -> dict[str, str]:
@@ -201,7 +229,7 @@ def _round_faults(place: str, part: Mapping[str, Any]) -> dict[str, str]:
         found[f"{place}.steps"] = "请至少选择一个模板"
     if any(not (step["wait"].isdecimal() and int(step["wait"]) <= 2_160) for step in part["steps"]):
         found[f"{place}.steps"] = "等待时间请填写 0 到 2160 的整数（小时）"
-    return found
+    return found | plan_faults(place, part["plan"])
 
 
 def draft_of(typed: Mapping[str, Any], org_id: int) -> CampaignDraft:
@@ -214,6 +242,9 @@ def draft_of(typed: Mapping[str, Any], org_id: int) -> CampaignDraft:
             datetime.strptime(part["ends_at"], _MOMENT).replace(tzinfo=BEIJING),
             tuple(_step(step) for step in part["steps"]),
             part["segment"],
+            stagger_of(part["plan"]),
+            canary_of(part["plan"]),
+            anchor_of(part["plan"]),
         )
         for part in typed["rounds"]
     )
@@ -252,6 +283,7 @@ def form_of(
             "starts_at": f"{in_beijing(row['starts_at']):{_MOMENT}}",
             "ends_at": f"{in_beijing(row['ends_at']):{_MOMENT}}",
             "segment": row["segment"],
+            "plan": plan_fields(row),
             "steps": [
                 {
                     "chosen": f"{step['channel']}:{step['template_code']}",
@@ -262,6 +294,7 @@ def form_of(
             ],
         }
         for row in rounds
+        if row["parent_id"] is None
     ]
     return {
         **{name: campaign[name] for name in _PLAIN},

@@ -1,11 +1,13 @@
 """Submitted, signed or sent back: the second step of every campaign, with what the second person must see."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from outreach.errors import InvalidInput
+from campaigns.occurrences import approve_re_evaluation, ask_re_evaluation, refuse_re_evaluation
+from outreach.errors import InvalidInput, NotAllowed
 from outreach.web import actions
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.campaign_form import moment_of
@@ -82,6 +84,44 @@ async def answer(request: Request, campaign_id: int) -> Response:
     except InvalidInput as error:
         return await campaign_page(request, campaign_id, error=error)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
+
+
+@routes.post("/campaigns/{campaign_id}/re-evaluation", permission="campaign.write")
+async def ask_again(request: Request, campaign_id: int) -> Response:
+    """Ask to look again whom a round concerns, because a policy has changed."""
+    form = await request.form()
+    require_own(await _found(request, campaign_id))
+    try:
+        round_id = str(form.get("round_id", ""))
+        if not round_id.isdecimal():
+            raise InvalidInput("请选择轮次", field="policy")
+        note, by = str(form.get("policy", "")), actor_of(request).name
+        await ask_re_evaluation(runtime_of(request), campaign_id, int(round_id), by, note=note)
+    except InvalidInput as error:
+        return await campaign_page(request, campaign_id, error=error)
+    return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
+
+
+@routes.post("/campaigns/{campaign_id}/re-evaluation/answer", permission="campaign.approve")
+async def answer_again(request: Request, campaign_id: int) -> Response:
+    """The second person agrees, or says why not."""
+    form = await request.form()
+    require_own(await _found(request, campaign_id))
+    rt, by = runtime_of(request), actor_of(request).name
+    try:
+        if form.get("agree") == "yes":
+            await approve_re_evaluation(rt, campaign_id, by)
+        else:
+            await refuse_re_evaluation(rt, campaign_id, by, str(form.get("reason", "")))
+    except InvalidInput as error:
+        return await campaign_page(request, campaign_id, error=error)
+    return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
+
+
+def require_own(campaign: Mapping[str, Any]) -> None:
+    """Raises NotAllowed for a campaign of a unit above."""
+    if not campaign["is_own"]:
+        raise NotAllowed("这个活动由上级机构管理，在这里只能查看。")
 
 
 async def _found(request: Request, campaign_id: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from outreach.web.console.show_rounds import combined_balance, show_round
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import count_states, find_campaign, list_campaigns, rounds_of, steps_of
 from outreach.web.reads.figures import message_counts, round_figures, summed
+from outreach.web.reads.work_items import handed_counts
 from outreach.web.reviews import review_context
 
 routes = console_routes()
@@ -84,13 +85,16 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
         steps = await steps_of(conn, ids)
         figures = await round_figures(conn, cache_of(request), actor, ids)
         counts = await message_counts(conn, actor, ids)
+        handed = await handed_counts(conn, actor, ids)
         progress = {
             row["id"]: await round_progress(conn, row["id"], with_numbers=campaign["is_own"])
             for row in rounds
             if row["state"] in _STANDING
         }
     shown = [
-        show_round(row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts)
+        show_round(
+            row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts, handed
+        )
         for row in rounds
     ]
     planned = [figures[round_id] for round_id in ids if round_id in figures]

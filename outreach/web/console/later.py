@@ -28,25 +28,3 @@ async def statements(request: Request) -> HTMLResponse:
             ("导入缴税和优惠享受记录", "/console/settings"),
         ],
     )
-
-
-@routes.get("/service", permission="service.read")
-async def service(request: Request) -> HTMLResponse:
-    """互动."""
-    return page(
-        request,
-        "later.html",
-        place="service",
-        title="互动",
-        belongs="纳税人的回复、疑问、投诉、评价，以及需要电话和上门的户，在这里按时限分派和办结。",
-        coming=[
-            "回复和疑问统一进一个收件箱，按来源各自计时",
-            "电话名单：同一个人代管的几户合成一通，附要点和一键登记结果",
-            "上门名单：只有名称、地址和事项，不含金额，到期失效",
-        ],
-        instead=[
-            ("看各渠道的上行消息", "/console/service/uplinks"),
-            ("看各活动还有谁没办", "/console/"),
-            ("在一户的时间线里看回复和退订", "/console/taxpayers"),
-        ],
-    )

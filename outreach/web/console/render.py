@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from outreach.errors import OutreachError
+from outreach.governance.actor import Actor
 from outreach.governance.permissions import PERMISSIONS, ROLES
 from outreach.ledger.kinds import KINDS
 from outreach.web.console import wording
@@ -40,7 +41,7 @@ def page(
     frame = {
         "session": session,
         "actor": session.actor,
-        "places": [(*entry, _may(session.actor, entry[3])) for entry in PLACES],
+        "places": [(*entry, _may(session.actor, entry[3])) for entry in places_of(session.actor)],
         "place": place,
         "title": title,
         "path": request.url.path,
@@ -80,6 +81,14 @@ def asset(path: str) -> str:
 @lru_cache(maxsize=64)
 def _digest(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+def places_of(actor: Actor) -> tuple[tuple[str, str, str, str], ...]:
+    """The nine places; whoever only calls and visits finds her list where others find all of 互动."""
+    if actor.may("service.read") or not actor.may("work.read"):
+        return PLACES
+    work = ("service", "互动", "/console/service/tasks", "work.read")
+    return tuple(work if place[0] == "service" else place for place in PLACES)
 
 
 def _may(actor: Any, permission: str) -> bool:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from outreach.analytics.effect import campaign_effect
 from outreach.analytics.report import CampaignReport, campaign_report
 from outreach.governance.audit import append_audit
-from outreach.ledger.reasons import REASONS
+from outreach.ledger.reasons import DETOURS, REASONS
 from outreach.ledger.states import NAMES, State
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import STATE_ORDER, Balance, message_balance
@@ -85,6 +85,7 @@ async def show(request: Request, campaign_id: int) -> HTMLResponse:
         place="reports",
         title=report.name,
         report=report,
+        detour_names=DETOURS,
         effect=effect,
         people=[_people(part) for part in report.rounds if part.audience],
         messages=message_balance(

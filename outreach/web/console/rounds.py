@@ -18,6 +18,8 @@ from outreach.web.forecasts import show_forecast
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures
+from outreach.web.reads.slices import occurrences_of, slices_ahead, slices_of
+from outreach.web.reads.work_items import handed_counts
 
 routes = console_routes()
 TYPED_ABOVE = 10_000
@@ -82,6 +84,7 @@ async def foretell(request: Request, round_id: int) -> HTMLResponse:
     shown = await show_forecast(rt, cache, actor, round_id, steps)
     balance = audience_balance(shown.figures, None, "试算：按现在的数据")
     context: dict[str, Any] = {"shown": shown, "told": shown.told, "balance": balance, "reasons": REASONS}
+    context["slices"] = slices_ahead(shown.told.slices)
     return fragment(request, "forecast.html", round=row, **context)
 
 
@@ -134,8 +137,11 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         steps = await steps_of(conn, [round_id])
         figures = await round_figures(conn, cache_of(request), actor, [round_id])
         counts = await message_counts(conn, actor, [round_id])
+        handed = await handed_counts(conn, actor, [round_id])
         progress = await round_progress(conn, round_id, with_numbers=row["is_own"])
-    shown = show_round(row, steps, figures.get(round_id), counts)
+        slices = await slices_of(conn, round_id) if row["is_own"] else []
+        occurrences = await occurrences_of(conn, round_id)
+    shown = show_round(row, steps, figures.get(round_id), counts, handed)
     controls = [
         (control, needs_number(shown, control))
         for control in CONTROLS
@@ -146,6 +152,8 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         "shown": shown,
         "controls": controls,
         "progress": progress,
+        "slices": slices,
+        "occurrences": occurrences,
         "is_moving": row["state"] in ("running", "planning", "paused", "cancelled")
         and not row["finished_at"],
     }

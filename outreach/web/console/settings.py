@@ -29,6 +29,7 @@ routes = console_routes()
 PARTS = (
     ("gateways", "网关", "gateway.read"),
     ("imports", "导入", "import.read"),
+    ("calendar", "工作日历", "campaign.read"),
     ("accounts", "账号", "account.read"),
     ("keys", "接口密钥", "key.read"),
     ("audit", "审计日志", "audit.read"),

@@ -17,9 +17,12 @@ EXCLUSION_WHY: dict[str, str] = {
     "opted_out": "已退订本渠道或全部渠道的宣传类消息；法定提醒不受退订影响。",
     "held_out": "随机留出的对照组，不发送，用来衡量提醒到底有没有用。",
     "contacted_recently": "近期各活动合计的提醒次数已到上限。",
+    "other_way": "只有普通短信一级，而本人使用蒙古文：请在阶梯里加富媒体、电话或上门。",
     "no_address": "没有任何一级渠道的可用联系方式，已列入联系盲区，可转电话或上门。",
 }
 _STYLES = 7
+_SPOKEN = ("call", "visit")
+_NOTHING_HANDED: Mapping[tuple[int, int], Mapping[str, int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,20 @@ def show_round(
     steps: Sequence[dict[str, Any]],
     figures: RoundFigures | None,
     counts: Mapping[tuple[int, int], Mapping[int, int]],
+    handed: Mapping[tuple[int, int], Mapping[str, int]] = _NOTHING_HANDED,
 ) -> RoundShow:
-    """Everything that a page says about one round."""
+    """Everything that a page says about one round. `handed`: households at rungs of calls and visits."""
     href = f"/console/messages?round={row['id']}"
     totals: dict[int, int] = {}
     for step in steps:
         for state, n in counts.get((row["id"], step["step"]), {}).items():
             totals[state] = totals.get(state, 0) + n
-    rungs = tuple(_rung(row["id"], step, counts.get((row["id"], step["step"]), {})) for step in steps)
+    rungs = tuple(
+        _spoken(step, handed.get((row["id"], step["step"]), {}))
+        if step["channel"] in _SPOKEN
+        else _rung(row["id"], step, counts.get((row["id"], step["step"]), {}))
+        for step in steps
+    )
     people = audience_balance(figures, row["id"]) if figures else None
     messages = message_balance(totals, href=href)
     households = figures.planned if figures else 0
@@ -98,6 +107,29 @@ def sentence_of(row: dict[str, Any], figures: RoundFigures | None, totals: Mappi
     if row["state"] in ("running", "paused"):
         return f"{words}；窗口到 {moment(row['ends_at'])} 为止。"
     return f"{words}；{moment(row['finished_at'])} 结束。"
+
+
+def _spoken(step: dict[str, Any], counts: Mapping[str, int]) -> Rung:
+    href = f"/console/service/tasks?kind={step['channel']}&state="
+    parts = (
+        Part("已告知或办结", counts.get("done", 0), "state-delivered", f"{href}closed"),
+        Part("办理中", counts.get("open", 0), "state-accepted", f"{href}open"),
+        Part("已终止", counts.get("given_up", 0), "state-failed", f"{href}closed"),
+    )
+    shown = tuple(part for part in parts if part.count)
+    whole = counts.get("counted", 0)
+    return Rung(
+        step["step"],
+        step["channel"],
+        step["template_id"],
+        step["template_name"],
+        span(step["wait"]) if step["wait"] else "",
+        step["state"],
+        Balance(f"第 {step['step'] + 1} 级", whole, "户", shown),
+        counts.get("done", 0),
+        counts.get("given_up", 0),
+        counts.get("open", 0),
+    )
 
 
 def _rung(round_id: int, step: dict[str, Any], counts: Mapping[int, int]) -> Rung:

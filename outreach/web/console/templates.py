@@ -11,7 +11,7 @@ from outreach.errors import InvalidInput, NotAllowed
 from outreach.web.actions import keep_template, note_filing
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
-from outreach.web.console.template_form import EMPTY, LABELS, content_of, field_of, form_of
+from outreach.web.console.template_form import CHOICES, EMPTY, LABELS, content_of, field_of, form_of
 from outreach.web.console.wording import CHANNELS
 from outreach.web.permissions import actor_of
 from outreach.web.previews import Preview, faults, preview, render_mail, sample_values
@@ -42,7 +42,7 @@ async def show_list(request: Request, q: str = "", channel: str = "", cursor: st
 async def show_new(request: Request, channel: str = "sms") -> HTMLResponse:
     """An empty editor for a channel."""
     if channel not in CHANNELS or channel not in EMPTY:
-        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信或钉钉。", field="channel")
+        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信、钉钉、电话或上门。", field="channel")
     draft = {"id": None, "code": "", "name": "", "channel": channel, "language": "zh", "is_own": True}
     return await _editor(request, draft, EMPTY[channel], "新建模板")
 
@@ -82,7 +82,7 @@ async def create(request: Request) -> Response:
     form = await request.form()
     channel = str(form.get("channel", ""))
     if channel not in EMPTY:
-        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信或钉钉。", field="channel")
+        raise InvalidInput("请选择短信、5G 消息、微信、邮件、企业微信、钉钉、电话或上门。", field="channel")
     draft = {
         "id": None,
         "code": str(form.get("code", "")).strip(),
@@ -174,6 +174,7 @@ async def _editor(
         filings=filings,
         variables=variables,
         labels=LABELS,
+        choices=CHOICES,
         may_write=may_write,
     )
 

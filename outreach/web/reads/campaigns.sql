@@ -18,7 +18,7 @@ where o.path like %(path)s || '%%' or %(path)s like o.path || '%%' group by c.st
 -- name: one
 select c.id, c.code, c.name, c.purpose, c.kind, c.legal_basis, c.org_id, o.name as org_name, c.state, c.segment,
        c.done_segment, c.exempt_segment, c.dispute_segment, c.holdout_permille, c.holdout_seed, c.quota_messages,
-       c.quota_days, c.variables, c.allowances, c.editors,
+       c.quota_days, c.variables, c.allowances, c.care_path, c.editors,
        exists (select from round r where r.campaign_id = c.id and r.started_at is not null) as has_started,
        c.created_by, c.approved_by, c.created_at, encode(c.approved_hash, 'hex') as approved_hash,
        o.path like %(path)s || '%%' as is_own, o.path as org_path
@@ -27,12 +27,15 @@ where c.id = %(id)s and (o.path like %(path)s || '%%' or %(path)s like o.path ||
 
 -- name: rounds
 select r.id, r.campaign_id, r.ordinal, r.name, r.starts_at, r.ends_at, r.segment, r.state, r.started_at,
-       r.finished_at, r.audience, r.planned
+       r.finished_at, r.audience, r.planned, r.stagger, r.canary_permille, r.canary_hold, r.canary_failed_permille,
+       r.canary_complaint_permille, r.canary_opt_out_permille, r.anchor_attribute, r.anchor_days, r.parent_id,
+       r.occurs_on
 from round r where r.campaign_id = any(%(ids)s) order by r.campaign_id, r.ordinal;
 
 -- name: one_round
 select r.id, r.campaign_id, r.ordinal, r.name, r.starts_at, r.ends_at, r.segment, r.state, r.started_at,
-       r.finished_at, r.audience, r.planned, r.period, c.name as campaign_name, c.code as campaign_code, c.kind,
+       r.finished_at, r.audience, r.planned, r.period, r.stagger, r.canary_permille, r.canary_position,
+       r.canary_verdict, r.pause_reason, r.anchor_attribute, r.anchor_days, r.parent_id, c.name as campaign_name, c.code as campaign_code, c.kind,
        c.state as campaign_state, c.quiet_from, c.quiet_to, o.name as org_name, o.path as org_path,
        o.path like %(path)s || '%%' as is_own, business_now() as now
 from round r join campaign c on c.id = r.campaign_id join org_unit o on o.id = c.org_id

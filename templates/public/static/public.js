@@ -15,3 +15,23 @@
   });
   window.addEventListener("pagehide", () => speech.cancel());
 })();
+// A picture that every album takes: drawn here, sent nowhere. Without script the SVG is saved.
+(() => {
+  const link = document.querySelector("[data-picture]");
+  const shown = document.querySelector("img.share");
+  if (!link || !shown) return;
+  link.addEventListener("click", (event) => {
+    if (!shown.complete || !shown.naturalWidth) return;
+    event.preventDefault();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [720, 960];
+    canvas.getContext("2d").drawImage(shown, 0, 0, 720, 960);
+    canvas.toBlob((blob) => {
+      const save = document.createElement("a");
+      save.href = URL.createObjectURL(blob);
+      save.download = "share.png";
+      save.click();
+      URL.revokeObjectURL(save.href);
+    }, "image/png");
+  });
+})();

@@ -1,0 +1,265 @@
+"""The taxpayers' pages on a phone of 390 px: in normal and in large print, in Chinese, English and beside
+Mongolian: no barrier (WCAG 2.2 AA by axe), nothing wider than the phone, targets that a thumb finds, light
+enough for a slow line, and usable by somebody who only presses what is there."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import uvicorn
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, Request, async_playwright
+from pydantic import SecretStr
+
+from outreach.config import Settings
+from outreach.labels.catalogue import load_builtin
+from outreach.labels.derived import refresh_derived
+from outreach.runtime import close_runtime, open_runtime
+from outreach.statements.issue import issue_documents
+from tests.conftest import TestServers, dsn_for
+from tests.e2e.conftest import CHROMIUM
+from tests.integration.public_site import Site, open_site
+from tests.integration.statement_samples import COMPANY, PERSON, one_link
+
+MODES = ("", "size=large", "lang=mn&size=large")
+OPEN_PAGES = (
+    "/t/aaaaaaaaaaa", "/t/aaaaaaaaaaa?step=code", "/t/aaaaaaaaaaa?step=again", "/check", "/why", "/privacy",
+    "/stop", "/u/aaaaaaaaaaa", "/stopped", "/leaflets", "/leaflet/small-business", "/statement",
+)  # fmt: skip
+DOCUMENTS = ("yearly_bill", "benefit_bill", "gift_pack", "checkup")
+AXE = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
+SMALL_TARGETS = """
+least => [
+  ...document.querySelectorAll('a, button, select, summary, input:not([type=hidden])'),
+].filter(one => {
+  const style = getComputedStyle(one), box = (one.closest('label') || one).getBoundingClientRect();
+  const inSentence = style.display === 'inline' && one.closest('p, li, dd') && !one.closest('nav');
+  if (!box.width || style.visibility === 'hidden' || one.matches('.skip') || inSentence) return false;
+  return box.height < least || box.width < least;
+}).map(one => one.outerHTML.slice(0, 120))
+"""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """The pages on a port of their own, and a browser."""
+
+    site: Site
+    base: str
+    browser: Browser
+
+    @asynccontextmanager
+    async def visit(self, **options: Any) -> AsyncIterator[Page]:
+        """A fresh visitor with a small phone; what the browser complains of fails the test."""
+        context = await self.browser.new_context(
+            base_url=self.base,
+            locale="zh-CN",
+            viewport={"width": 390, "height": 844},
+            has_touch=True,
+            **options,
+        )
+        page = await context.new_page()
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+        try:
+            yield page
+            assert [line for line in said if "status of 4" not in line] == []
+        finally:
+            await context.close()
+
+    async def open(self, page: Page, **link: Any) -> None:
+        """As she does: the link, the button, the code, the button."""
+        token = await one_link(self.site.rt, **link)
+        await page.goto(f"/t/{token}")
+        await page.click("button.primary")
+        await page.wait_for_selector("#code")
+        # Sent after the answer.
+        async with asyncio.timeout(10):
+            while not self.site.codes:
+                await asyncio.sleep(0.02)
+        await page.fill("#code", self.site.codes.pop())
+        await page.click("button.primary")
+        await page.wait_for_url("**/statement")
+
+
+@pytest.fixture(scope="session")
+async def phone(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    folder = tmp_path_factory.mktemp("phone")
+    with psycopg.connect(servers.dsn, autocommit=True) as connection:
+        connection.execute(f"create database phone_look template {servers.template}")
+    settings = Settings(
+        database_url=dsn_for(servers.dsn, "phone_look"),
+        redis_url=servers.redis_url,
+        var=folder,
+        master_key=SecretStr("5f" * 32),
+        secure_cookies=False,
+    )
+    rt = await open_runtime(settings, name="phone")
+    try:
+        async with open_site(rt, Path(folder)) as site, _serving(site) as base:
+            await _issue_the_rest(site)
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(
+                    executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+                )
+                yield Phone(site, base, browser)
+                await browser.close()
+    finally:
+        await close_runtime(rt)
+        with psycopg.connect(servers.dsn, autocommit=True) as connection:
+            connection.execute("drop database phone_look with (force)")
+
+
+async def _issue_the_rest(site: Site) -> None:
+    async with site.rt.db.begin() as conn:
+        await load_builtin(conn)
+        await refresh_derived(conn, source="登记")
+    for kind in ("benefit_bill", "gift_pack", "checkup"):
+        await issue_documents(site.rt, kind, 2025, scope_org_id=1)
+
+
+@asynccontextmanager
+async def _serving(site: Site) -> AsyncIterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(site.app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def in_mode(address: str, mode: str) -> str:
+    return address + ("&" if "?" in address else "?") + mode if mode else address
+
+
+async def complaints(page: Page, mode: str) -> list[str]:
+    found = [
+        f"{one['id']}: {one['nodes'][0]['html'][:160]}"
+        for one in (await Axe().run(page, options=AXE)).response["violations"]
+    ]
+    if (wide := await page.evaluate("document.documentElement.scrollWidth")) > 390:
+        found.append(f"{wide} px wide")
+    found += await page.evaluate(SMALL_TARGETS, 60 if "large" in mode else 44)
+    if "large" in mode:
+        smallest = await page.evaluate(
+            "Math.min(...[...document.querySelectorAll('body *')].filter(e => e.innerText && e.offsetHeight)"
+            ".map(e => parseFloat(getComputedStyle(e).fontSize)))"
+        )
+        found += [f"print of {smallest} px"] if smallest < 24 else []
+    if await page.locator(".primary").count() > 1:
+        found.append("more than one main action")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+async def test_pages_for_everybody(phone: Phone, mode: str) -> None:
+    found: dict[str, list[str]] = {}
+    async with phone.visit() as page:
+        topics = [f"/leaflet/{topic}" for topic in await _topics(page)]
+        for address in (*(one for one in OPEN_PAGES if not one.startswith("/leaflet/")), topics[0]):
+            await page.goto(in_mode(address, mode))
+            if said := await complaints(page, mode):
+                found[address] = said
+    assert found == {}
+
+
+async def _topics(page: Page) -> list[str]:
+    await page.goto("/leaflets")
+    links = await page.locator("main a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    return [link.removeprefix("/leaflet/") for link in links]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+async def test_documents(phone: Phone, mode: str) -> None:
+    found: dict[str, list[str]] = {}
+    async with phone.visit() as page:
+        await phone.open(page, taxpayer_ids=[COMPANY.id, PERSON.id])
+        count = await page.locator("#n option").count()
+        assert count == 7, "four documents of a company, three of a person"
+        for address in (*(f"/statement?n={n}" for n in range(count)), "/statement/share?n=0"):
+            await page.goto(in_mode(address, mode))
+            if said := await complaints(page, mode):
+                found[address] = said
+    assert found == {}
+
+
+async def test_weight_and_time_from_the_network_log(phone: Phone) -> None:
+    sizes: dict[str, int] = {}
+
+    async def keep(request: Request) -> None:
+        sizes[re.sub(r"\?.*", "", request.url)] = (await request.sizes())["responseBodySize"]
+
+    async with phone.visit() as page:
+        await phone.open(page)
+        page.on("requestfinished", keep)
+        for mode in ("", "size=large", "lang=mn"):
+            sizes.clear()
+            await page.goto(in_mode("/statement", mode), wait_until="networkidle")
+            timing = await page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
+            assert timing["responseStart"] - timing["requestStart"] < 2_000, (
+                "the server's part, on any machine"
+            )
+            weight = sum(size for address, size in sizes.items() if not address.endswith(".woff2"))
+            assert 10_000 < weight < 100_000, sizes
+            assert all(address.startswith(phone.base) for address in sizes), "nobody else is asked"
+            # The switch shows its own name in the script; the file is kept by the browser for a year.
+            assert sum(address.endswith(".woff2") for address in sizes) <= 1
+
+
+async def test_mongolian_stands_upright_beside_chinese(phone: Phone) -> None:
+    async with phone.visit() as page:
+        await page.goto("/t/aaaaaaaaaaa?lang=mn", wait_until="networkidle")
+        heading = page.locator("aside.mongol")
+        style = await heading.evaluate(
+            "one => ({mode: getComputedStyle(one).writingMode, high: one.offsetHeight,"
+            " wide: one.offsetWidth})"
+        )
+        assert style["mode"] == "vertical-lr" and style["high"] > style["wide"]
+        loaded = await page.evaluate("document.fonts.check('32px \\'Noto Sans Mongolian Web\\'', 'ᠮ')")
+        assert loaded and "查看您的税务账单" in await page.inner_text("main")
+
+
+async def test_rating_sharing_and_leaving_in_a_real_browser(phone: Phone) -> None:
+    async with phone.visit() as page:
+        await phone.open(page)
+        await page.check("input[value='5']")
+        await page.click("#rate button")
+        await page.wait_for_url("**rated=1**")
+        assert [rating.stars for rating in phone.site.ratings] == [5]
+        await page.click("text=生成分享图")
+        svg = await (await page.request.get("/statement/share.svg")).text()
+        assert COMPANY.name not in svg and not re.search(r"\d{1,3}(,\d{3})*\.\d\d|9115", svg)
+        async with page.expect_download() as download:
+            await page.click("[data-picture]")
+        path = await (await download.value).path()
+        assert path.read_bytes().startswith(b"\x89PNG")
+        await page.goto("/statement")
+        await page.click("text=退出查看")
+        await page.wait_for_url("**/statement/left")
+
+
+async def test_without_script(phone: Phone) -> None:
+    async with phone.visit(java_script_enabled=False) as page:
+        await phone.open(page)
+        assert COMPANY.name in await page.content()
