@@ -9,11 +9,13 @@ import typer
 from rich.console import Console
 
 from outreach.clock import in_beijing
+from outreach.governance.audit import append_audit
 from outreach.runtime import Runtime
 from outreach.statements.export import Exported, Wish, export_documents
 from outreach.statements.issue import Issued, issue_documents
 from outreach.statements.kinds import DOCUMENT_KINDS
 from outreach.statements.leaflets import leaflet, render_leaflet, topics_in
+from outreach.statements.links import revoke_campaign
 
 Run = Callable[[Callable[[Runtime], Awaitable[Any]]], Any]
 _KINDS = "；".join(f"{kind.name} {kind.title}" for kind in DOCUMENT_KINDS.values())
@@ -52,6 +54,15 @@ def statement_commands(run: Run, console: Console) -> typer.Typer:
             f"{made.households:,} 户：出具 {made.documents:,} 份（其中更正 {made.corrections:,} 份），"
             f"未变 {made.unchanged:,} 户，无内容 {made.empty:,} 户；含优惠 {made.benefits:,} 项"
         )
+
+    @app.command("revoke-links")
+    def revoke_links(
+        campaign: Annotated[int, typer.Option("--campaign", help="活动编号")],
+        reason: Annotated[str, typer.Option("--reason", help="为什么作废，写进审计日志")],
+    ) -> None:
+        """作废一个活动发出的所有账单链接；打开的人看到的页面与过期的一样。"""
+        count: int = run(lambda rt: _revoke(rt, campaign, reason))
+        tell(f"已作废 {count:,} 个链接")
 
     @app.command()
     def export(
@@ -104,3 +115,11 @@ async def _write_leaflets(rt: Runtime, folder: Path, month: int) -> list[str]:
 def _month_of(now: datetime) -> int:
     here = in_beijing(now)
     return here.year * 100 + here.month
+
+
+async def _revoke(rt: Runtime, campaign_id: int, reason: str) -> int:
+    async with rt.db.begin() as conn:
+        count = await revoke_campaign(conn, campaign_id)
+        detail = {"links": count, "reason": reason}
+        await append_audit(conn, "cli", "links.revoke", f"campaign:{campaign_id}", detail)
+    return count

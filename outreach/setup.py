@@ -5,7 +5,7 @@ import secrets
 from campaigns.templates import save_template
 from outreach.governance.accounts import create_account
 from outreach.labels.catalogue import load_builtin
-from outreach.rendering.starters import load_season
+from outreach.rendering.starters import STATEMENTS, Season, load_season
 from outreach.runtime import Runtime
 from outreach.web.taxpayers import CODE_TEMPLATE
 
@@ -40,8 +40,22 @@ async def ensure_root(rt: Runtime, name: str = "本单位") -> int:
 
 
 async def ensure_templates(rt: Runtime, org_id: int) -> None:
-    """The season's starter templates and the one-time code; saved again only where they have changed."""
-    season = load_season()
+    """The starter templates of the season and of documents, and the one-time code; saved again only where
+    they have changed."""
+    for season in (load_season(), load_season(STATEMENTS)):
+        await _save_season(rt, season, org_id)
+    await save_template(
+        rt,
+        "system",
+        code=CODE_TEMPLATE,
+        name="一次性验证码",
+        channel="sms",
+        content={"text": _CODE_TEXT},
+        org_id=org_id,
+    )
+
+
+async def _save_season(rt: Runtime, season: Season, org_id: int) -> None:
     own = frozenset(variable.name for variable in season.variables)
     for stage in season.stages:
         for channel, content in stage.contents.items():
@@ -55,15 +69,6 @@ async def ensure_templates(rt: Runtime, org_id: int) -> None:
                 org_id=org_id,
                 own_variables=own,
             )
-    await save_template(
-        rt,
-        "system",
-        code=CODE_TEMPLATE,
-        name="一次性验证码",
-        channel="sms",
-        content={"text": _CODE_TEXT},
-        org_id=org_id,
-    )
 
 
 async def ensure_first_use(rt: Runtime) -> str:

@@ -17,7 +17,7 @@ from outreach.ledger.notices import NOTICES
 from outreach.ledger.rich import check_rich
 from outreach.rendering.expressions import compile_template
 from outreach.rendering.sms_parts import Parts, count_parts
-from outreach.rendering.starters import load_season
+from outreach.rendering.starters import STATEMENTS, load_season
 from outreach.runtime import Runtime
 from outreach.web.reads.templates import find_template
 
@@ -68,6 +68,7 @@ async def sample_values(conn: Connection, org_name: str) -> dict[str, object]:
     attributes = await load_attributes(conn)
     return {
         **{code: _BY_TYPE[attribute.type] for code, attribute in attributes.items()},
+        **load_season(STATEMENTS).samples,
         **load_season().samples,
         "name": "张伟",
         "taxpayer": "示例商贸有限公司",

@@ -1,7 +1,7 @@
 """Kill, freeze, cut and flood at random, and let the gateway's books judge.
 
     python -m tests.chaos [--seeds 1-50] [--count N] [--class A,B,…] [--mutant NAME,…] [--json FILE]
-                          [--logs DIR]
+                          [--table] [--logs DIR]
 
 Every run has a line, and a record in FILE as soon as it ends; runs that stand there are not repeated, so a
 series can be ended at any time and taken up again. The exit code is 1 if a gate does not hold, or a mutant
@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -43,6 +43,9 @@ def main() -> int:
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     console = Console(width=_WIDTH, highlight=False)
     records: list[Record] = _read(options.json)
+    if options.table:
+        console.print(table(records), soft_wrap=True)
+        return 0 if all(map(is_good, records)) else 1
     known = {(record["class"], record["seed"], record["mutant"] or "", record["count"]) for record in records}
     todo = [job for job in _jobs(options) if (*job, options.count) not in known]
     good = True
@@ -63,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--class", dest="kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--mutant", dest="mutants", default="", help=f"of {', '.join(MUTANTS)}")
     parser.add_argument("--json", type=Path, help="the records; runs that stand there are not repeated")
+    parser.add_argument("--table", action="store_true", help="only print what stands in FILE, with its sums")
     parser.add_argument("--logs", type=Path, help="keep what the processes wrote")
     options = parser.parse_args()
     options.kinds = options.kinds.split(",")
@@ -129,6 +133,29 @@ async def _series(
 def is_good(record: Record) -> bool:
     """All gates hold; of a mutant: it was caught."""
     return record["duplicated"] > 0 if record["mutant"] else not record["violations"]
+
+
+def table(records: Sequence[Record]) -> str:
+    """All runs in lines, and what they come to."""
+    sums = {
+        name: sum(record[name] for record in records)
+        for name in (
+            "booked",
+            "lost",
+            "duplicated",
+            "unexpected",
+            "unknown",
+            "unknown_bound",
+            "audits",
+            "kills",
+        )
+    }
+    blows = sum("skipped" not in event for record in records for event in record["events"])
+    told = ", ".join(f"{name} {value:,}" for name, value in sums.items())
+    good = sum(map(is_good, records))
+    return "\n".join(
+        [*map(line, records), f"{len(records)} runs, {good} without a violation, {blows:,} blows; {told}"]
+    )
 
 
 def line(record: Record) -> str:

@@ -11,7 +11,7 @@ from outreach.errors import InvalidInput
 from outreach.labels.language import parse
 from outreach.ledger.kinds import KINDS
 from outreach.rendering.guard import find_forbidden
-from outreach.rendering.starters import load_season
+from outreach.rendering.starters import STATEMENTS, load_season
 
 RECIPES = load_recipes()
 
@@ -47,16 +47,20 @@ def test_each_becomes_a_campaign_of_any_year(code: str) -> None:
 @pytest.mark.parametrize("code", RECIPES)
 def test_its_templates_come_with_it_or_are_the_seasons(code: str) -> None:
     recipe = RECIPES[code]
-    season = recipe.wording or load_season()
+    seasons = [recipe.wording] if recipe.wording else [load_season(), load_season(STATEMENTS)]
     known = {
-        (f"{season.code}_{stage.code}", channel) for stage in season.stages for channel in stage.contents
+        (f"{season.code}_{stage.code}", channel)
+        for season in seasons
+        for stage in season.stages
+        for channel in stage.contents
     }
     draft = draft_of(recipe, year=2026, org_id=1, code="x")
     used = {(step.template, step.channel) for part in draft.rounds for step in part.steps}
     assert used <= known
-    assert {variable.name for variable in season.variables} >= set(draft.variables)
+    told = {variable.name for season in seasons for variable in season.variables}
+    assert told >= set(draft.variables)
     if recipe.wording:
-        assert {variable.name for variable in season.variables} == set(draft.variables)
+        assert told == set(draft.variables)
 
 
 @pytest.mark.parametrize("code", [code for code, recipe in RECIPES.items() if recipe.wording])
