@@ -75,6 +75,7 @@ returning m.id
 -- name: settle_window
 -- Outcomes of a window whose messages still stand as they were opened, which are nearly all: what they were is
 -- known, so nothing is locked beforehand. Returns those that stood otherwise when the row was reached.
+-- The planner must not look at the state: counted when a campaign was over, it expects nobody planned.
 with new as materialized (
     select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(refs)s::text[], %(codes)s::text[],
                          %(parts)s::smallint[], %(tries)s::smallint[], %(rests)s::float8[])
@@ -91,7 +92,8 @@ with new as materialized (
         tried_at = case when n.state = 1 then coalesce(m.tried_at, %(tried_at)s::timestamptz, now()) end,
         at = case when n.state <> 0 then (select business_now()) else m.at end
     from new n
-    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 0 and m.not_before is null
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id
+      and coalesce(m.state = 0, false) and m.not_before is null
     returning m.id, m.round_id, m.step, m.org_id, m.state, m.taxpayer_ids, cardinality(m.taxpayer_ids) as h
 ), reached as (
     insert into reached_delta (round_id, taxpayer_ids)
@@ -103,7 +105,7 @@ with new as materialized (
     where moved.state <> 0
     group by round_id, step, org_id, s.state
 )
-select n.id from new n where not exists (select from moved v where v.id = n.id)
+select id from new except select id from moved
 
 -- name: settle
 -- Evidence is merged by rank and never fenced. What speaks of one try only (`untaken`) decides while the try's

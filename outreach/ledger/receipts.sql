@@ -58,14 +58,16 @@ where d.person_id is null
 
 -- name: merge_accepted
 -- Reports of accepted messages, one for each: what they were is known, so nothing is locked beforehand.
--- Returns those that were something else when the row was reached.
+-- Returns those that were something else when the row was reached. The planner must not look at the state: of a
+-- month that was counted before anything was sent it expects nobody accepted, and joins every receipt with every
+-- message of the shard (measured 175 microseconds a receipt instead of 5).
 with new as materialized (
     select * from unnest(%(ids)s::bigint[], %(states)s::smallint[], %(codes)s::text[]) as n (id, state, code)
 ), moved as (
     update message m set state = n.state, code = case when n.state = 4 then n.code else coalesce(n.code, m.code) end,
            not_before = null, tried_at = null, at = (select business_now())
     from new n
-    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and m.state = 2
+    where m.period = %(period)s and m.shard = %(shard)s and m.id = n.id and coalesce(m.state = 2, false)
       and state_rank(n.state) > state_rank(2::smallint)
     returning m.id, m.round_id, m.step, m.org_id, m.state, m.taxpayer_ids, cardinality(m.taxpayer_ids) as h
 ), reached as (
@@ -77,7 +79,7 @@ with new as materialized (
     from moved, lateral (values (2::smallint, -1), (moved.state, 1)) s (state, sign)
     group by round_id, step, org_id, s.state
 )
-select n.id from new n where not exists (select from moved v where v.id = n.id)
+select id from new except select id from moved
 
 -- name: merge_states
 -- By rank: order and repetition of receipts do no harm.
