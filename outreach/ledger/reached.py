@@ -34,7 +34,7 @@ async def reached_by_round(conn: Connection, round_id: int) -> BitMap:
 async def fold_reached(rt: Runtime) -> None:
     """Fold what was appended into the bitmaps; one process at a time."""
     async with rt.db.begin() as conn:
-        row = await (await conn.execute("select pg_try_advisory_xact_lock(7640003) as mine")).fetchone()
+        row = await (await conn.execute("select pg_try_advisory_xact_lock(7640031) as mine")).fetchone()
         if not row or not row["mine"]:
             return
         for item in await (await conn.execute(SQL["long_deltas"], _MOST)).fetchall():
