@@ -20,7 +20,7 @@ from outreach.books import Comparison, books_table, compare_books
 from outreach.config import Settings
 from outreach.db.migrate import migrate
 from outreach.demo.city import load_city
-from outreach.demo.rounds import play_rounds
+from outreach.demo.rounds import before_season, play_rounds
 from outreach.demo.stage import Stage, open_stage
 from outreach.demo.statements import issue_bills
 from outreach.errors import Unavailable
@@ -121,6 +121,8 @@ async def _season(stack: Stack, options: DemoOptions, watch: Stopwatch, console:
             city = await load_city(rt, options.taxpayers, options.seed, console)
         with watch.phase("services"):
             console.print("[bold]3/5[/bold] 启动网站、工作进程、调度和四个仿真网关", highlight=False)
+            # Before the campaign is signed, or its rounds are over by the machine's clock.
+            await before_season(rt)
             stage = await open_stage(rt, city, stack.settings.var / "rehearsal.json")
             start_services(stack, workers=options.workers)
             stack.start("gateways", "gateways", "--plan", str(stage.plan))

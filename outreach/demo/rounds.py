@@ -27,7 +27,6 @@ _LONGEST_SECONDS = 600.0
 
 async def play_rounds(rt: Runtime, stage: Stage, watch: Any, seed: int, console: Console) -> None:
     """All rounds of the season, each with its second look after the waiting time, and the deeds between."""
-    await set_clock(rt, WAVES[0][2] - timedelta(days=10))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
         for ordinal, (name, _, starts_at, ends_at, _) in enumerate(WAVES, start=1):
@@ -40,6 +39,11 @@ async def play_rounds(rt: Runtime, stage: Stage, watch: Any, seed: int, console:
                 await _act(rt, stage, ordinal, seed, ends_at)
                 await set_clock(rt, ends_at + timedelta(minutes=1))
                 await _finished(rt, stage, ordinal)
+
+
+async def before_season(rt: Runtime) -> None:
+    """Business time stands still ten days before the first round."""
+    await set_clock(rt, WAVES[0][2] - timedelta(days=10))
 
 
 async def set_clock(rt: Runtime, moment: datetime) -> None:
