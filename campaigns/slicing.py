@@ -26,13 +26,13 @@ from campaigns.staggering import (
     name_of,
     read_stagger,
 )
-from campaigns.working_days import WorkCalendar, load_calendar
 from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_texts
+from outreach.registry.working_days import WorkCalendar, load_calendar
 
 SQL = load_queries(__file__)
 

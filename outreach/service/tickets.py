@@ -19,7 +19,7 @@ from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
 from outreach.governance.scope import require_scope
 from outreach.governance.vault import Vault
-from outreach.service.workdays import add_workdays
+from outreach.registry.working_days import load_calendar
 
 _SQL = load_queries(__file__)
 
@@ -74,10 +74,11 @@ async def open_tickets(conn: Connection, vault: Vault, wanted: Sequence[NewTicke
         return []
     drawn = await (await conn.execute(_SQL["draw"], {"count": len(wanted)})).fetchall()
     today = in_beijing(drawn[0]["now"]).date()
+    calendars = {org_id: await load_calendar(conn, org_id) for org_id in {one.org_id for one in wanted}}
     opened, first_steps = [], []
     for row, one in zip(drawn, wanted, strict=True):
         number = new_number()
-        due = add_workdays(today, CLOCKS[one.source])
+        due = calendars[one.org_id].add_workdays(today, CLOCKS[one.source], guessing=True)
         params = {
             "id": row["id"], "number": number, "source": one.source, "channel": one.channel,
             "org_id": one.org_id, "taxpayer_id": one.taxpayer_id, "person_id": one.person_id,

@@ -113,3 +113,15 @@ def test_every_job_that_is_rung_for_is_registered() -> None:
 def test_every_job_has_an_id_so_that_it_is_rung_for_once() -> None:
     for place, call in calls_of("ring"):
         assert any(keyword.arg == "job_id" for keyword in call.keywords), place
+
+
+def test_no_two_pieces_of_code_take_the_same_advisory_lock() -> None:
+    """Two that share a number silently keep each other from working."""
+    places: dict[str, list[str]] = {}
+    for house in ("outreach", "campaigns"):
+        for path in sorted((ROOT / house).rglob("*")):
+            if path.suffix in (".py", ".sql"):
+                for found in re.findall(r"\b7_?640_?(\d{3})\b", path.read_text(encoding="utf-8")):
+                    places.setdefault(found, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 5
+    assert {number: where for number, where in places.items() if len(set(where)) > 1} == {}

@@ -4,8 +4,8 @@ from datetime import date, time
 
 import pytest
 
-from campaigns.working_days import OFFICE_HOURS, DayRule, WorkCalendar
 from outreach.errors import InvalidInput
+from outreach.registry.working_days import OFFICE_HOURS, DayRule, WorkCalendar
 
 PUBLISHED = WorkCalendar()
 
@@ -49,3 +49,11 @@ def test_the_next_year_is_asked_for_in_time() -> None:
     assert "2031" in known.notice(date(2030, 11, 1))
     assert WorkCalendar({}, {2030, 2031}).notice(date(2030, 12, 31)) == ""
     assert "2030" in WorkCalendar().notice(date(2030, 2, 1))
+
+
+def test_a_clock_that_must_start_guesses_only_what_nobody_knows() -> None:
+    closed = WorkCalendar({date(2026, 11, 23): DayRule(False), date(2090, 1, 9): DayRule(False)})
+    assert closed.add_workdays(date(2026, 11, 20), 1, guessing=True) == date(2026, 11, 24)
+    assert closed.add_workdays(date(2090, 1, 6), 1, guessing=True) == date(2090, 1, 10)
+    with pytest.raises(InvalidInput):
+        closed.add_workdays(date(2090, 1, 6), 1)

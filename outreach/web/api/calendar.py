@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Query, Request
 
-from campaigns.working_days import load_calendar
 from outreach.errors import InvalidInput
+from outreach.registry.working_days import load_calendar
 from outreach.web.api.access import api_routes, runtime_of
 from outreach.web.api.fields import Model
 from outreach.web.permissions import actor_of

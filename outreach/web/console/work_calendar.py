@@ -6,9 +6,9 @@ from datetime import date, time
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from campaigns.working_days import DayRule, close_year, days_set, drop_day, load_calendar, set_day
 from outreach.clock import in_beijing
 from outreach.errors import InvalidInput
+from outreach.registry.working_days import DayRule, close_year, days_set, drop_day, load_calendar, set_day
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import page
 from outreach.web.console.settings import PARTS

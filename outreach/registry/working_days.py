@@ -70,11 +70,13 @@ class WorkCalendar:
             day += timedelta(days=1)
         return day
 
-    def add_workdays(self, day: date, count: int) -> date:
-        """The `count`-th working day after a day."""
+    def add_workdays(self, day: date, count: int, *, guessing: bool = False) -> date:
+        """The `count`-th working day after a day. `guessing`: in a year that nobody knows yet Monday to
+        Friday count, for a clock that must start all the same."""
         while count > 0:
             day += timedelta(days=1)
-            count -= self.is_workday(day)
+            is_guessed = guessing and day not in self.days and not self.knows(day.year)
+            count -= day.weekday() < 5 if is_guessed else self.is_workday(day)
         return day
 
     def workdays_between(self, first: date, last: date) -> int:
