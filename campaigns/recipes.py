@@ -10,7 +10,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -47,13 +49,14 @@ class Recipe:
     wording: Season | None = None
 
 
-def load_recipes() -> dict[str, Recipe]:
-    """The recipes that the product brings, by code. Raises TemplateInvalid, KeyError for a file that is
-    wrong."""
+@cache
+def load_recipes() -> Mapping[str, Recipe]:
+    """The recipes that the product brings, by code; read and compiled once a process. Raises
+    TemplateInvalid, KeyError for a file that is wrong."""
     common = tomllib.loads((FOLDER / _COMMON).read_text(encoding="utf-8"))
     paths = sorted(path for path in FOLDER.glob("*.toml") if path.name != _COMMON)
     recipes = [_recipe(tomllib.loads(path.read_text(encoding="utf-8")), common) for path in paths]
-    return {recipe.code: recipe for recipe in recipes}
+    return MappingProxyType({recipe.code: recipe for recipe in recipes})
 
 
 def _recipe(told: Mapping[str, Any], common: Mapping[str, Any]) -> Recipe:

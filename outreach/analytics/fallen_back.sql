@@ -1,6 +1,7 @@
 -- name: due
 -- The rounds with 5G messages whose counters have moved since the last look, not sooner than twenty times the
--- time that it took: counting costs a twentieth of one connection at most.
+-- time that it took: counting costs a twentieth of one connection at most. A round that ended before the last
+-- receipts can have come is not looked at again.
 select r.id as round_id, c.counters
 from round r
 join lateral (
@@ -10,6 +11,7 @@ join lateral (
 left join round_fallen_back_look l on l.round_id = r.id
 where exists (select from round_step s where s.round_id = r.id and s.channel = 'rcs')
   and not exists (select from period_archive p where p.period = r.period and p.state = 'archived')
+  and (l.round_id is null or r.finished_at is null or r.finished_at > business_now() - interval '4 days')
   and (l.round_id is null or l.counters <> c.counters and l.looked_at + 20 * l.took < now())
 order by l.looked_at nulls first limit 1
 
