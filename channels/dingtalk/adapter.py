@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -21,17 +21,15 @@ from channels.base import (
     SendResult,
     WebhookRequest,
     refused,
-    unknown,
 )
 from channels.dingtalk import pushes
 from channels.dingtalk.answers import explain, is_stale, read_state, result_of
 from channels.dingtalk.messages import Unfit, compose, is_userid
-from channels.errors import Fault, GatewayError, WebhookRejected
-from channels.http import MaybeSent, NotSent
+from channels.errors import Fault, WebhookRejected
+from channels.sending import NO_ANSWER, judge_silence, send_each
+from channels.token_client import Desk, Grant, TokenClient, name_token
 from channels.tokens import LocalTokens, TokenStore
 from channels.wechat_official import crypto
-from channels.wechat_official.client import TooLate, Unreadable
-from channels.wecom.client import Client, Desk, name_token
 
 _NOTICES = "/topapi/message/corpconversation"
 _TASK = re.compile(r"[0-9]{1,18}")
@@ -87,12 +85,12 @@ class Dingtalk(Adapter):
         desk = Desk(
             base,
             name_token(self.name, base, config.app_key, secret),
-            "/gettoken?" + urlencode({"appkey": config.app_key, "appsecret": secret}),
+            Grant("/gettoken?" + urlencode({"appkey": config.app_key, "appsecret": secret})),
             "钉钉",
             is_stale,
             explain,
         )
-        self._client = Client(desk, config.timeout, config.concurrency, tokens or LocalTokens())
+        self._client = TokenClient(desk, config.timeout, config.concurrency, tokens or LocalTokens())
 
     async def open(self) -> None:
         """Fetch the access token. Raises GatewayError."""
@@ -108,18 +106,8 @@ class Dingtalk(Adapter):
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
         """One request per message, `concurrency` at a time."""
-        deadline = asyncio.get_running_loop().time() + self._config.timeout / 2
-        results = [unknown(message.key) for message in batch]
-        work = iter(enumerate(batch))
-        lanes = min(self._config.concurrency, len(batch))
-        await asyncio.gather(*(self._drain(work, results, deadline) for _ in range(lanes)))
-        return results
-
-    async def _drain(
-        self, work: Iterator[tuple[int, Outbound]], results: list[SendResult], deadline: float
-    ) -> None:
-        for position, message in work:
-            results[position] = await self._send_one(message, deadline)
+        config = self._config
+        return await send_each(batch, self._send_one, lanes=config.concurrency, timeout=config.timeout)
 
     async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         if not is_userid(message.address):
@@ -130,16 +118,8 @@ class Dingtalk(Adapter):
         except Unfit as error:
             fault = Fault.REJECTED if error.supported else Fault.UNSUPPORTED
             return refused(message.key, fault, error.field[:64])
-        except GatewayError as error:
-            return refused(message.key, error.fault, error.code)
-        except TooLate:
-            return refused(message.key, Fault.DEFERRED)
-        except NotSent:
-            return refused(message.key, Fault.UNREACHABLE)
-        except MaybeSent:
-            return unknown(message.key)
-        except Unreadable as error:
-            return unknown(message.key, error.code)
+        except NO_ANSWER as error:
+            return judge_silence(message.key, error)
         return result_of(message.key, answer)
 
     async def query(self, questions: Sequence[Query]) -> list[QueryResult]:
@@ -153,7 +133,7 @@ class Dingtalk(Adapter):
         asked = orjson.dumps({"agent_id": self._config.agent_id, "task_id": int(question.ref)})
         try:
             answer = await self._client.call("POST", f"{_NOTICES}/getsendresult", asked)
-        except (GatewayError, NotSent, MaybeSent, Unreadable):
+        except NO_ANSWER:
             return QueryResult(question.key, None, question.ref)
         return read_state(question.key, question.ref, question.address, answer)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from channels.base import DeliveryState, QueryResult, SendResult, accepted, refused, unknown
 from channels.errors import Fault, GatewayError
-from channels.wechat_official.answers import Answer
+from channels.token_client import Answer
 
 _OUTER = 88
 _STALE = frozenset({40014, 42001})

@@ -14,7 +14,8 @@ import orjson
 
 from channels.errors import Fault, GatewayError
 from channels.http import Http, MaybeSent, NotSent
-from channels.wechat_official.client import Unreadable, read_answer
+from channels.sending import Unreadable
+from channels.token_client import read_answer
 
 _HEADERS = {"content-type": "application/json"}
 _FAULTS = {

@@ -32,7 +32,7 @@ from channels.cards import (
     compose_chips,
 )
 from channels.errors import Fault, GatewayError
-from channels.fiveg_bot.client import BotClient, TooLate
+from channels.fiveg_bot.client import BotClient
 from channels.fiveg_bot.codes import classify, error_code, read_json
 from channels.fiveg_bot.config import FivegBotConfig
 from channels.fiveg_bot.keys import conversation_id, pack_key
@@ -40,6 +40,7 @@ from channels.fiveg_bot.media import Media, MediaLibrary
 from channels.fiveg_bot.pushes import SignatureCheck, parse_push
 from channels.fiveg_bot.tokens import TokenFailed
 from channels.http import MaybeSent, NotSent
+from channels.sending import TooLate
 from channels.tokens import LocalTokens, TokenStore
 
 TEXT_LENGTH = 2000

@@ -15,6 +15,7 @@ from channels.fiveg_bot.codes import FAULT_OF, error_code, pause_after, read_jso
 from channels.fiveg_bot.config import FivegBotConfig
 from channels.fiveg_bot.tokens import SHARE_OF_LIFE, Token, TokenFailed, TokenSource
 from channels.http import Http, MaybeSent, NotSent, Response
+from channels.sending import TooLate
 from channels.tokens import TokenStore
 
 _PREFIX = "accesstoken "
@@ -50,10 +51,6 @@ def _store_name(config: FivegBotConfig) -> str:
     # The credentials are part of the name, or a check of wrong ones would pass with another account's token.
     secret = f"{config.server_root}|{config.app_id}|{config.app_key.get_secret_value()}"
     return f"{config.chatbot_id}:{blake2b(secret.encode(), digest_size=8).hexdigest()}"
-
-
-class TooLate(Exception):
-    """The deadline passed before the request could start."""
 
 
 class BotClient:

@@ -27,13 +27,14 @@ from channels.base import (
 from channels.cards import ContentError, check_card
 from channels.errors import Fault, GatewayError
 from channels.fiveg_maap.answers import classify, judge_account
-from channels.fiveg_maap.client import MaapClient, TooLate
+from channels.fiveg_maap.client import MaapClient
 from channels.fiveg_maap.config import FivegMaapConfig
 from channels.fiveg_maap.keys import message_id
 from channels.fiveg_maap.media import Media, MediaLibrary
 from channels.fiveg_maap.pushes import parse_push, verify_push
 from channels.fiveg_maap.requests import compose_request, compose_revoke, picture_urls
 from channels.http import MaybeSent, NotSent
+from channels.sending import TooLate
 
 _PHONE = re.compile(r"(?:\+?86)?(1[0-9]{10})")
 # China Mobile's own service number: taking back from it what was never sent concerns nobody.

@@ -7,11 +7,8 @@ from email.utils import formatdate
 
 from channels.fiveg_maap.config import FivegMaapConfig
 from channels.fiveg_maap.keys import authorize, hash_secret
-from channels.http import Http, NotSent, Response
-
-
-class TooLate(NotSent):
-    """The deadline passed before the request could start; nothing was sent."""
+from channels.http import Http, Response
+from channels.sending import TooLate
 
 
 class MaapClient:

@@ -9,15 +9,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from channels.http import Http, NotSent
+from channels.http import Http
+from channels.sending import TooLate
 from channels.tencent.signing import sign_request
 
 VERSION = "2021-01-11"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class TooLate(NotSent):
-    """The caller's deadline passed before a connection was free; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

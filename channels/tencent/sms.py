@@ -34,7 +34,8 @@ from channels.base import (
 )
 from channels.errors import Fault, GatewayError, WebhookRejected
 from channels.http import MaybeSent, NotSent
-from channels.tencent.client import Account, Client, TooLate
+from channels.sending import TooLate
+from channels.tencent.client import Account, Client
 from channels.tencent.codes import advice, meaning_of
 from channels.tencent.pushes import REPLY, parse_replies, parse_reports
 from channels.tencent.requests import cut_requests, judge, render

@@ -1,15 +1,13 @@
 """What the platform's `errcode` means for a message. Protocol sheet section 6."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from channels.base import SendResult, accepted, refused, unknown
-from channels.errors import Fault
+from channels.errors import Fault, GatewayError
+from channels.token_client import Answer
 
-STALE_TOKEN = frozenset({40001, 40014, 42001})
-"""The access token is not valid (any more): fetch another one and try once more."""
+_STALE = frozenset({40001, 40014, 42001})
 
 CHINA = timezone(timedelta(hours=8))
 _MINUTE = timedelta(minutes=1)
@@ -65,13 +63,9 @@ _CHINESE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A JSON answer: `errcode` (0 if absent), `errmsg` and the fields."""
-
-    errcode: int
-    errmsg: str
-    fields: dict[str, Any]
+def is_stale(answer: Answer) -> bool:
+    """Whether the access token is not valid (any more): fetch another one and try once more."""
+    return answer.errcode in _STALE
 
 
 def result_of(key: str, answer: Answer, now: datetime) -> SendResult:
@@ -86,15 +80,11 @@ def result_of(key: str, answer: Answer, now: datetime) -> SendResult:
     return refused(key, fault, _code(answer), retry_after(answer.errcode, now))
 
 
-def fault_of(errcode: int) -> Fault:
-    """What an errcode means outside of sending."""
-    return Fault.UNREACHABLE if errcode == -1 else FAULTS.get(errcode, Fault.MISCONFIGURED)
-
-
-def explain(answer: Answer) -> str:
-    """The refusal in words for staff."""
+def explain(answer: Answer) -> GatewayError:
+    """A refusal outside of sending, in words for staff."""
+    fault = Fault.UNREACHABLE if answer.errcode == -1 else FAULTS.get(answer.errcode, Fault.MISCONFIGURED)
     told = _CHINESE.get(answer.errcode, "公众平台拒绝了请求")
-    return f"{told}（错误码 {answer.errcode}）"
+    return GatewayError(fault, f"{told}（错误码 {answer.errcode}）", str(answer.errcode))
 
 
 def retry_after(errcode: int, now: datetime) -> timedelta | None:

@@ -1,7 +1,6 @@
 """The adapter of a WeCom application."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -19,16 +18,14 @@ from channels.base import (
     WebhookReply,
     WebhookRequest,
     refused,
-    unknown,
 )
-from channels.errors import Fault, GatewayError, WebhookRejected
-from channels.http import MaybeSent, NotSent
+from channels.errors import Fault, WebhookRejected
+from channels.sending import NO_ANSWER, judge_silence, send_each
+from channels.token_client import Desk, Grant, TokenClient, name_token
 from channels.tokens import LocalTokens, TokenStore
 from channels.wechat_official import crypto
-from channels.wechat_official.client import TooLate, Unreadable
 from channels.wechat_official.pushes import read_xml
 from channels.wecom.answers import explain, is_stale, result_of
-from channels.wecom.client import Client, Desk, name_token
 from channels.wecom.messages import Unfit, compose, is_userid
 from channels.wecom.pushes import read_push
 
@@ -83,12 +80,12 @@ class Wecom(Adapter):
         desk = Desk(
             base,
             name_token(self.name, base, config.corp_id, secret),
-            "/cgi-bin/gettoken?" + urlencode({"corpid": config.corp_id, "corpsecret": secret}),
+            Grant("/cgi-bin/gettoken?" + urlencode({"corpid": config.corp_id, "corpsecret": secret})),
             "企业微信",
             is_stale,
             explain,
         )
-        self._client = Client(desk, config.timeout, config.concurrency, tokens or LocalTokens())
+        self._client = TokenClient(desk, config.timeout, config.concurrency, tokens or LocalTokens())
 
     async def open(self) -> None:
         """Fetch the access token. Raises GatewayError."""
@@ -104,18 +101,8 @@ class Wecom(Adapter):
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
         """One request per message, `concurrency` at a time."""
-        deadline = asyncio.get_running_loop().time() + self._config.timeout / 2
-        results = [unknown(message.key) for message in batch]
-        work = iter(enumerate(batch))
-        lanes = min(self._config.concurrency, len(batch))
-        await asyncio.gather(*(self._drain(work, results, deadline) for _ in range(lanes)))
-        return results
-
-    async def _drain(
-        self, work: Iterator[tuple[int, Outbound]], results: list[SendResult], deadline: float
-    ) -> None:
-        for position, message in work:
-            results[position] = await self._send_one(message, deadline)
+        config = self._config
+        return await send_each(batch, self._send_one, lanes=config.concurrency, timeout=config.timeout)
 
     async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         if not is_userid(message.address):
@@ -126,16 +113,8 @@ class Wecom(Adapter):
         except Unfit as error:
             fault = Fault.REJECTED if error.supported else Fault.UNSUPPORTED
             return refused(message.key, fault, error.field[:64])
-        except GatewayError as error:
-            return refused(message.key, error.fault, error.code)
-        except TooLate:
-            return refused(message.key, Fault.DEFERRED)
-        except NotSent:
-            return refused(message.key, Fault.UNREACHABLE)
-        except MaybeSent:
-            return unknown(message.key)
-        except Unreadable as error:
-            return unknown(message.key, error.code)
+        except NO_ANSWER as error:
+            return judge_silence(message.key, error)
         return result_of(message.key, message.address, answer)
 
     async def recall(self, ref: str) -> None:

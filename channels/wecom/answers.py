@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from channels.base import SendResult, accepted, refused, unknown
 from channels.errors import Fault, GatewayError
-from channels.wechat_official.answers import Answer
+from channels.token_client import Answer
 
 _STALE = frozenset({40014, 42001})
 _PAUSES = {45009: timedelta(minutes=1), 45033: timedelta(seconds=5)}

@@ -22,8 +22,8 @@ from channels.errors import Fault, GatewayError
 from channels.gateways.base import Faults
 from channels.gateways.dingtalk import Account, DingtalkSimulator
 from channels.http import Http, Response
-from channels.wechat_official.answers import Answer
-from channels.wechat_official.client import Unreadable, read_answer
+from channels.sending import Unreadable
+from channels.token_client import Answer, read_answer
 from outreach.rehearsal import run_alone
 
 from .conformance import AdapterConformance, Bench, message_key

@@ -13,8 +13,9 @@ from channels.base import Outcome
 from channels.errors import Fault, GatewayError
 from channels.gateways.base import Faults
 from channels.gateways.wechat_official import Account, WechatOfficialSimulator
+from channels.token_client import Answer
 from channels.wechat_official import WechatOfficial
-from channels.wechat_official.answers import Answer, result_of
+from channels.wechat_official.answers import result_of
 
 from .conformance import AdapterConformance, Bench, PushConformance, message_key
 from .wechat_official import make_config, make_message, sim_of, wechat_bench

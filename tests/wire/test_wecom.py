@@ -15,9 +15,8 @@ from channels.errors import Fault, GatewayError
 from channels.gateways.base import Faults
 from channels.gateways.wecom import Account, WecomSimulator
 from channels.http import Response
+from channels.token_client import Answer, read_answer
 from channels.tokens import LocalTokens
-from channels.wechat_official.answers import Answer
-from channels.wechat_official.client import read_answer
 from channels.wecom import Wecom
 from channels.wecom.answers import result_of
 from outreach.rehearsal import run_alone

@@ -1,4 +1,4 @@
-"""The client that WeCom and DingTalk share, against servers that misbehave."""
+"""The client that WeChat, WeCom and DingTalk share, against servers that misbehave."""
 
 import asyncio
 import time

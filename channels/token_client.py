@@ -1,6 +1,5 @@
-"""Calls to a platform whose accounts fetch an access token with one GET and show it in every call's URL.
-
-WeCom and DingTalk both do: fetching again returns the same token while it lives, so nothing is ever forced.
+"""Calls to a platform whose accounts fetch an access token and show it in every call's URL: WeChat, WeCom,
+DingTalk. Fetching again returns the same token while it lives; where that one is dead, WeChat can be forced.
 """
 
 import asyncio
@@ -14,32 +13,51 @@ from urllib.parse import quote
 import orjson
 
 from channels.errors import Fault, GatewayError
-from channels.http import Http, MaybeSent, NotSent
+from channels.http import Http, MaybeSent, NotSent, Response
+from channels.sending import TooLate, Unreadable
 from channels.tokens import TokenStore
-from channels.wechat_official.answers import Answer
-from channels.wechat_official.client import TooLate, Unreadable, read_answer
 
 _EARLY = 300.0
 _RETRY_RENEWAL = 10.0
-_REPLACE_EVERY = 10.0
 _HEADERS = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where and how an account gets its token.
+class Answer:
+    """The platform's JSON: its code (0 is success), its text and all fields."""
 
-    `grant` is the path and query of the request, secret included. `name` is the token's name in the store.
-    `platform` is what staff call the platform. `is_stale` tells the answers that ask for another token,
-    `explain` makes of a refusal what staff are told.
+    errcode: int
+    errmsg: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The request that fetches a token, secret included; with a body it is a POST. `forced` is the body that
+    asks for another token than the living one, where the platform can be made to."""
+
+    path: str = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    forced: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A platform and an account there.
+
+    `name` is the token's name in the store; `platform` is what staff call the platform. `is_stale` tells the
+    answers that ask for another token, `explain` makes of a refusal what staff are told. Refused tokens are
+    asked about `replace_every` seconds at the most often, and forced every `force_every`.
     """
 
     base: str
     name: str
-    grant: str = field(repr=False)
+    grant: Grant
     platform: str
     is_stale: Callable[[Answer], bool]
     explain: Callable[[Answer], GatewayError]
+    replace_every: float = 10.0
+    force_every: float = 30.0
 
 
 def name_token(platform: str, base: str, account: str, secret: str) -> str:
@@ -49,7 +67,7 @@ def name_token(platform: str, base: str, account: str, secret: str) -> str:
     return f"{platform}:{account}:{digest}"
 
 
-class Client:
+class TokenClient:
     """A platform's HTTP interface for one account. At most `concurrency` requests at a time."""
 
     def __init__(self, desk: Desk, timeout: float, concurrency: int, tokens: TokenStore) -> None:
@@ -59,7 +77,7 @@ class Client:
         self._renewal: asyncio.Task[None] | None = None
         self._token = ""
         self._renew_at = self._ends_at = 0.0
-        self._replaced_at = -_REPLACE_EVERY
+        self._replaced_at, self._forced_at = -desk.replace_every, -desk.force_every
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -82,17 +100,15 @@ class Client:
 
     async def manage(self, method: str, path: str, body: bytes = b"") -> Answer:
         """A call outside of sending. Raises GatewayError for every answer that is not a success."""
-        try:
-            answer = await self.call(method, path, body)
-        except (NotSent, MaybeSent, Unreadable) as error:
-            raise self._no_answer(error) from error
-        if answer.errcode:
-            raise self._desk.explain(answer)
-        return answer
+        return self._expect(await self._explained(self.call(method, path, body)))
+
+    async def ask_openly(self, path: str) -> Answer:
+        """A call that needs no access token. Raises GatewayError for every answer that is not a success."""
+        return self._expect(await self._explained(self._read("GET", path)))
 
     async def prove(self) -> None:
         """Fetch a token whether one is known or not. Raises GatewayError."""
-        await self._fetch()
+        await self._fetch(force=False)
 
     async def token(self) -> str:
         """A valid access token. Raises GatewayError."""
@@ -110,7 +126,7 @@ class Client:
     async def _replace(self, refused: str) -> str:
         # The platform hands out the same token while it believes in it: asking for every message that it
         # refuses would only use up the account's calls.
-        if self._token == refused and time.monotonic() - self._replaced_at >= _REPLACE_EVERY:
+        if self._token == refused and time.monotonic() - self._replaced_at >= self._desk.replace_every:
             await self._share(lambda: self._exchange(refused))
         return self._token
 
@@ -123,7 +139,7 @@ class Client:
 
     async def _renew(self) -> None:
         try:
-            await self._take_or_fetch(refused="")
+            await self._take_or_fetch(refused="", force=False)
         except GatewayError as error:
             # A token is renewed while the old one still works: an outage of a minute need not be felt.
             if error.fault is not Fault.UNREACHABLE or time.monotonic() >= self._ends_at:
@@ -132,16 +148,23 @@ class Client:
 
     async def _exchange(self, refused: str) -> None:
         try:
-            await self._take_or_fetch(refused)
+            await self._take_or_fetch(refused, force=False)
+            if self._token == refused and self._may_force():
+                self._forced_at = time.monotonic()
+                await self._take_or_fetch(refused, force=True)
         finally:
             # Not before the end: whoever comes meanwhile waits for this fetch.
             self._replaced_at = time.monotonic()
 
-    async def _take_or_fetch(self, refused: str) -> None:
+    def _may_force(self) -> bool:
+        desk = self._desk
+        return bool(desk.grant.forced) and time.monotonic() - self._forced_at >= desk.force_every
+
+    async def _take_or_fetch(self, refused: str, *, force: bool) -> None:
         async with self._tokens.lock(self._desk.name):
             saved = await self._tokens.load(self._desk.name)
             if saved is None or not self._take(orjson.loads(saved), refused):
-                await self._fetch()
+                await self._fetch(force=force)
                 seconds = self._ends_at - time.monotonic()
                 shared = {"token": self._token, "ends_at": time.time() + seconds}
                 await self._tokens.save(self._desk.name, orjson.dumps(shared), seconds)
@@ -154,13 +177,10 @@ class Client:
         self._renew_at = self._ends_at - _EARLY
         return True
 
-    async def _fetch(self) -> None:
-        try:
-            answer = read_answer(await self._http.request("GET", self._desk.base + self._desk.grant))
-        except (NotSent, MaybeSent, Unreadable) as error:
-            raise self._no_answer(error) from error
-        if answer.errcode:
-            raise self._desk.explain(answer)
+    async def _fetch(self, *, force: bool) -> None:
+        grant = self._desk.grant
+        body = grant.forced if force else grant.body
+        answer = self._expect(await self._explained(self._read("POST" if body else "GET", grant.path, body)))
         token, seconds = answer.fields.get("access_token"), answer.fields.get("expires_in")
         if not isinstance(token, str) or not token or not isinstance(seconds, int):
             raise GatewayError(Fault.UNREACHABLE, f"{self._desk.platform}的应答中没有 access_token")
@@ -172,17 +192,43 @@ class Client:
         async with self._slots:
             if deadline is not None and asyncio.get_running_loop().time() > deadline:
                 raise TooLate
-            url = f"{self._desk.base}{path}{'&' if '?' in path else '?'}access_token={token}"
-            return read_answer(await self._http.request(method, url, headers=_HEADERS, body=body))
+            return await self._read(method, f"{path}{'&' if '?' in path else '?'}access_token={token}", body)
 
-    def _no_answer(self, error: NotSent | MaybeSent | Unreadable) -> GatewayError:
+    async def _read(self, method: str, path: str, body: bytes = b"") -> Answer:
+        headers = _HEADERS if body else None
+        return read_answer(
+            await self._http.request(method, self._desk.base + path, headers=headers, body=body)
+        )
+
+    async def _explained(self, call: Coroutine[Any, Any, Answer]) -> Answer:
         platform = self._desk.platform
-        if isinstance(error, Unreadable):
-            return GatewayError(Fault.UNREACHABLE, f"{platform}的应答无法识别（{error.code}）", error.code)
-        return GatewayError(Fault.UNREACHABLE, f"无法连接{platform}，请检查网络和接口地址")
+        try:
+            return await call
+        except Unreadable as error:
+            text = f"{platform}的应答无法识别（{error.code}）"
+            raise GatewayError(Fault.UNREACHABLE, text, error.code) from error
+        except (NotSent, MaybeSent) as error:
+            raise GatewayError(Fault.UNREACHABLE, f"无法连接{platform}，请检查网络和接口地址") from error
+
+    def _expect(self, answer: Answer) -> Answer:
+        if answer.errcode:
+            raise self._desk.explain(answer)
+        return answer
 
 
 def _retrieve(renewal: asyncio.Task[None]) -> None:
     # A failure that nobody waits for any more is no news.
     if not renewal.cancelled():
         renewal.exception()
+
+
+def read_answer(response: Response) -> Answer:
+    """The JSON answer in a response. Raises Unreadable."""
+    if response.status != 200:
+        raise Unreadable(f"http {response.status}")
+    try:
+        fields: Mapping[str, Any] = orjson.loads(response.body)
+        code = fields.get("errcode", 0)
+        return Answer(int(code), str(fields.get("errmsg", "")), dict(fields))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Unreadable("not json") from error
