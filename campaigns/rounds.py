@@ -17,6 +17,7 @@ from outreach.ledger.ending import close_steps, end_unsent, fold_counts, is_movi
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.materialise import materialise_step
 from outreach.ledger.reached import fold_reached
+from outreach.ledger.receipts import receipts_behind
 from outreach.ledger.states import State
 from outreach.logs import get_log
 from outreach.runtime import Runtime
@@ -39,12 +40,12 @@ async def tick(ticker: Ticker) -> int:
     await ticker.rt.db.execute(SQL["mark_tick"])
     await start_occurrences(ticker.rt, ticker.cache)
     await start_due_rounds(ticker.rt, ticker.cache)
-    planned = 0
+    planned, behind = 0, await receipts_behind(ticker.rt)
     for row in await ticker.rt.db.fetch(SQL["running_rounds"]):
         if row["over"] or row["state"] == "cancelled":
             await _end(ticker.rt, row)
         elif row["state"] == "running":
-            planned += await _carry(ticker, row)
+            planned += await _carry(ticker, row, behind)
     await settle_handovers(ticker.rt, ticker.cache)
     await fold_counts(ticker.rt)
     await fold_reached(ticker.rt)
@@ -52,22 +53,24 @@ async def tick(ticker: Ticker) -> int:
     return planned
 
 
-async def _carry(ticker: Ticker, row: dict[str, Any]) -> int:
+async def _carry(ticker: Ticker, row: dict[str, Any], behind: bool) -> int:
+    """Cut what is due. While receipts are `behind` nobody falls to the next rung: hers may be among them."""
     if row["canary_waits"] and await watch_canary(ticker.rt, row["id"]):
         return 0
     signal = await ticker.rt.db.fetch_one(SQL["fallen_signal"], {"round_id": row["id"]})
     assert signal is not None
     failed = signal["failed"] != ticker.seen_failures.get(row["id"], 0)
     waited = row["now"] >= row["started_at"] + row["shortest_wait"]
+    fallers = (failed or waited) and not behind
     cuts = {
-        step: await materialise_step(ticker.rt, ticker.fleet, row["id"], step, fallers=failed or waited)
+        step: await materialise_step(ticker.rt, ticker.fleet, row["id"], step, fallers=fallers)
         for step in row["steps"]
     }
     handed = [
-        await hand_over_step(ticker.rt, ticker.cache, row["id"], step, fallers=failed or waited)
+        await hand_over_step(ticker.rt, ticker.cache, row["id"], step, fallers=fallers)
         for step in row["spoken"]
     ]
-    if not any(
+    if not behind and not any(
         [*(cut.may_be_more for step, cut in cuts.items() if step > 0), *(h.may_be_more for h in handed)]
     ):
         ticker.seen_failures[row["id"]] = signal["failed"]

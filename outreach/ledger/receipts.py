@@ -7,7 +7,7 @@ means for a message is worked out later, in sets (merge.py).
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from channels.base import Adapter, Channel, Receipt, WebhookReply, WebhookRequest
 from channels.errors import WebhookRejected
@@ -41,6 +41,7 @@ _COLUMNS = (
 )
 
 _ADDRESS_LENGTH = 320
+_PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +157,10 @@ async def accept_push(
     except WebhookRejected as error:
         get_log().warning("push.rejected", gateway=gateway_id, reason=str(error))
         return WebhookReply(403)
+
+
+async def receipts_behind(rt: Runtime) -> bool:
+    """Whether receipts have waited for their merge for more than a minute. Until they are merged nobody can
+    tell who has had nothing (reliability: the sweep stops, not the ingest)."""
+    row = await rt.db.fetch_one(SQL["behind"], {"patience": _PATIENCE})
+    return bool(row and row["behind"])

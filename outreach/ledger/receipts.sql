@@ -7,6 +7,12 @@ where arrived_in < pg_snapshot_xmin(pg_current_snapshot())
   and (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
 order by receipt_inbox.arrived_in, id limit %(limit)s
 
+-- name: behind
+-- The oldest receipt that is not merged: its age, read from one row of the index.
+select coalesce((select arrived_at < now() - %(patience)s::interval from receipt_inbox
+                 where (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
+                 order by receipt_inbox.arrived_in, id limit 1), false) as behind
+
 -- name: lock_cursor
 -- One merge at a time.
 select 1 as one from receipt_cursor for update skip locked

@@ -13,6 +13,7 @@ from outreach.labels.slices import write_values
 from outreach.ledger.duties import keep_on
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.materialise import materialise_step
+from outreach.ledger.merge import merge_receipts
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests import town
@@ -116,6 +117,32 @@ async def test_an_unknown_statutory_message_falls_after_its_gateways_deadline(rt
         await town.set_clock(rt, town.START + timedelta(hours=25))
         assert await tick(ticker) == 2
         assert await tick(ticker) == 0
+
+
+async def test_nobody_falls_while_receipts_wait_for_their_merge(rt: Runtime) -> None:
+    people = [town.Household(n, n, town.mobile(n), email=f"p{n}@example.com", rcs=True) for n in (1, 2)]
+    await town.settle_town(rt, people)
+    await town.write_templates(rt)
+    await town.set_clock(rt, town.START)
+    async with town.wired(rt) as wire:
+        await town.launch(wire.rt, ["rcs", "email"], wait=timedelta(hours=1))
+        ticker = town.ticker(wire.rt)
+        assert await tick(ticker) == 2
+        await rt.db.execute("update batch set state = 1, watermark = n, settled = n")
+        await rt.db.execute("update message set state = 2")
+        await rt.db.execute("update message set state = 4 where person_id = 2")
+        await rt.db.execute("select ensure_period('receipt_inbox', 203001)")
+        await rt.db.execute(
+            "insert into receipt_inbox (period, gateway_id, message_id, state, arrived_at)"
+            " select 203001, 1, id, 3, now() - interval '61 seconds' from message where person_id = 1"
+        )
+        await town.set_clock(rt, town.START + timedelta(hours=2))
+        assert await tick(ticker) == 0
+        assert await merge_receipts(wire.rt) == 1
+        assert await tick(ticker) == 1
+        assert await tick(ticker) == 0
+    rows = await rt.db.fetch("select person_id from message where step = 1")
+    assert rows == [{"person_id": 2}]
 
 
 async def test_a_round_that_cannot_be_planned_holds_up_no_other(rt: Runtime) -> None:
