@@ -10,12 +10,12 @@ on conflict (round_id) where state = 'asked' do nothing returning id
 with listed as (
     insert into second_send_message (message_id, second_send_id)
     select m.id, %(id)s
-    from batch b join message m on m.period = b.period and m.shard = b.shard
-         and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000
+    from round r
+    join message m on m.period = r.period and m.round_id = r.id and m.tried_at is not null and m.state = 1
+         and m.not_before is null
+    join batch b on b.shard = m.shard and b.id = m.id / 1000
     join org_unit o on o.id = m.org_id and o.path like %(path)s || '%%'
-    where b.round_id = %(round_id)s and m.state = 1 and m.not_before is null
-      and (%(gateway_id)s::int is null or b.gateway_id = %(gateway_id)s)
-      and (select sum(n) from message_count c where c.round_id = b.round_id and c.step = b.step and c.state = 1) > 0
+    where r.id = %(round_id)s and (%(gateway_id)s::int is null or b.gateway_id = %(gateway_id)s)
       and m.code is distinct from 'address_changed'
     on conflict do nothing
     returning message_id

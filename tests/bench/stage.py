@@ -97,6 +97,19 @@ def process(rt: Runtime, name: str, *command: str) -> Iterator[int]:
 
 
 @asynccontextmanager
+async def serving(rt: Runtime) -> AsyncIterator[str]:
+    """The web process alone; yields its address."""
+    port = _free_port()
+    told = {"port": port, "log_level": "ERROR", "secure_cookies": False}
+    own = replace(rt, settings=rt.settings.model_copy(update=told))
+    with process(own, "web", "web"):
+        async with asyncio.timeout(_START_SECONDS):
+            while not _listens(port):
+                await asyncio.sleep(0.05)
+        yield f"http://{HOST}:{port}"
+
+
+@asynccontextmanager
 async def working(stage: Stage, count: int) -> AsyncIterator[dict[str, int]]:
     """So many workers, warm; yields their pids by name."""
     await stage.rt.db.execute("delete from worker")

@@ -21,6 +21,7 @@ _MESSAGE = [
     ("period", "int4"), ("shard", "int2"), ("id", "int8"), ("round_id", "int4"), ("step", "int2"),
     ("person_id", "int4"), ("org_id", "int4"), ("reach", "int2"), ("dest", "int8"), ("state", "int2"),
     ("parts", "int2"), ("at", "timestamptz"), ("taxpayer_ids", "int4[]"), ("code", "text"),
+    ("tried_at", "timestamptz"),
 ]  # fmt: skip
 _COUNT = [
     ("round_id", "int4"), ("step", "int2"), ("org_id", "int4"), ("state", "int2"), ("n", "int4"),
@@ -162,7 +163,8 @@ async def _step(
             at = NOW - timedelta(days=18 if finished else 1, minutes=chance.randrange(600))
             place = (PERIOD, shard, batch * 1000 + position, round_id, step, person, homes[person], 1, 0)
             code = "EXPIRED" if state == 4 else None
-            rows.append((*place, state, 0 if state == 0 else 1, at, [person], code))
+            tried_at = at if state == 1 else None
+            rows.append((*place, state, 0 if state == 0 else 1, at, [person], code, tried_at))
         await copy_rows(conn, "message", _MESSAGE, rows)
         reached = [row[12][0] for row in rows if row[9] in (3, 5)]
         await conn.execute(

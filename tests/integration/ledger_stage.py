@@ -95,6 +95,8 @@ class Stage:
             " where id = %(id)s",
             {"id": FIRST_ID + position, "state": int(state)},
         )
+        if state is State.UNKNOWN:
+            columns.setdefault("tried_at", "now()")
         given = "".join(f", {name} = {value}" for name, value in columns.items())
         await self.rt.db.execute(
             f"update message set state = %(state)s{given} where id = %(id)s",

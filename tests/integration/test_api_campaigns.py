@@ -115,7 +115,7 @@ async def mark_unknown(town: Town, numbers: Sequence[int]) -> None:
         {"ids": list(numbers)},
     )
     await town.rt.db.execute(
-        "update message set state = 1, code = case when id %% 2 = 0 then 'isp.TIMEOUT' end"
+        "update message set state = 1, tried_at = now(), code = case when id %% 2 = 0 then 'isp.TIMEOUT' end"
         " where taxpayer_ids && %(ids)s::int[]",
         {"ids": list(numbers)},
     )

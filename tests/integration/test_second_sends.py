@@ -133,6 +133,7 @@ async def test_a_key_may_ask_within_its_scope_and_never_decide(town: Town) -> No
     _, number = await town.running_round(CITY)
     for table in ("message", "message_count"):
         await town.rt.db.execute(f"update {table} set state = 1 where org_id = %(org)s", {"org": GRID})
+    await town.rt.db.execute("update message set tried_at = now() where state = 1")
     path, asked = f"/rounds/{number}/second-sends", {"note": "运营商确认未收到"}
     assert (await town.post(path, asked, unit=COUNTY)).status_code == 403
     made = await town.post(path, asked, unit=CITY)

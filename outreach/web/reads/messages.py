@@ -5,6 +5,7 @@ from typing import Any
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.governance.actor import Actor
+from outreach.ledger.states import State
 from outreach.web.reads.paging import PAGE, Page, decode_numbers, page_of
 
 _SQL = load_queries(__file__)
@@ -23,7 +24,8 @@ async def list_messages(
 ) -> Page:
     """Messages of the scope in the order of their ids. One of `round_id` and `campaign_id` is needed.
 
-    Walks batch by batch and stops when the page is full; no address and no text is read.
+    Walks batch by batch and stops when the page is full; the unknown ones have an index of their own. No
+    address and no text is read.
     """
     params: dict[str, Any] = {
         "round_id": round_id,
@@ -34,5 +36,6 @@ async def list_messages(
         "after": decode_numbers(cursor, 1)[0] if cursor else 0,
         "limit": limit + 1,
     }
-    rows = await (await conn.execute(_SQL["list"], params)).fetchall()
+    query = "unknown" if state == State.UNKNOWN else "list"
+    rows = await (await conn.execute(_SQL[query], params)).fetchall()
     return page_of(rows, limit, "id")

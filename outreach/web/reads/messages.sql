@@ -19,4 +19,21 @@ join lateral (
 join org_unit o on o.id = m.org_id and o.path like %(path)s || '%%'
 join round_step s on s.round_id = m.round_id and s.step = m.step
 join gateway g on g.id = b.gateway_id
-order by b.id, m.id limit %(limit)s;
+order by b.id, m.id limit %(limit)s
+
+-- name: unknown
+-- The same of those whose outcome is unknown, few among millions: from the index that holds only them
+-- (message_doubtful).
+select m.id, m.round_id, m.step, s.channel, m.state,
+       case when s.channel = 'rcs' and m.code is distinct from 'sms_fallback' then least(m.parts, 1::smallint)
+            else m.parts end as parts, m.tries, m.code, m.at, m.taxpayer_ids,
+       m.not_before, o.name as org_name, g.name as gateway
+from round r
+join message m on m.period = r.period and m.round_id = r.id and m.tried_at is not null and m.state = 1
+     and m.id > %(after)s and (%(step)s::int is null or m.step = %(step)s)
+join batch b on b.shard = m.shard and b.id = m.id / 1000
+join org_unit o on o.id = m.org_id and o.path like %(path)s || '%%'
+join round_step s on s.round_id = m.round_id and s.step = m.step
+join gateway g on g.id = b.gateway_id
+where r.id = %(round_id)s or %(round_id)s::int is null and r.campaign_id = %(campaign_id)s
+order by m.id limit %(limit)s;
