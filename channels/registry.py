@@ -1,5 +1,6 @@
 """Every adapter by its name. Adding a provider is one module and one word here."""
 
+from channels.aliyun.rcs import AliyunRcs
 from channels.aliyun.sms import AliyunSms
 from channels.base import Adapter
 from channels.cmpp import Cmpp
@@ -14,6 +15,7 @@ from channels.wecom import Wecom
 
 ADAPTERS: dict[str, type[Adapter]] = {
     EmailSmtp.name: EmailSmtp,
+    AliyunRcs.name: AliyunRcs,
     AliyunSms.name: AliyunSms,
     Cmpp.name: Cmpp,
     Dingtalk.name: Dingtalk,

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from campaigns.templates import file_template
+from channels.gateways.aliyun_rcs import AliyunRcsSimulator
 from channels.gateways.aliyun_sms.server import AliyunSmsSimulator
 from channels.gateways.base import Faults, Simulator
 from channels.gateways.cmpp import CmppSimulator
@@ -220,6 +221,7 @@ ALONE: dict[str, Callable[[], Simulator]] = {
     WecomSimulator.name: WecomSimulator,
     DingtalkSimulator.name: DingtalkSimulator,
     FivegMaapSimulator.name: FivegMaapSimulator,
+    AliyunRcsSimulator.name: AliyunRcsSimulator,
 }
 """Simulators that need no plan: what they report goes down the connection of whoever has logged in, or to
 where their control interface has been told to."""

@@ -1,1 +1,1 @@
-"""Aliyun (阿里云) message services: signing and error codes are shared by its products."""
+"""Aliyun (阿里云) message services: signing, error codes and pushes are shared by its products."""

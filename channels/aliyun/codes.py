@@ -64,6 +64,9 @@ but nobody promises that nothing was handed on), and `SignatureNonceUsed` (our n
 bytes arrived before, by a proxy or a connection that was tried again: the first copy may have been accepted).
 """
 
+SIGNATURE_CODES = frozenset({"isv.SMS_SIGNATURE_ILLEGAL", "isv.SMS_SIGN_ILLEGAL", "isv.SIGN_STATE_ILLEGAL"})
+"""Codes that are about the signature."""
+
 _PREFIXES = {"Throttling": Meaning(Fault.THROTTLED), "Missing": _CONTENT}
 
 _LIMIT_WINDOWS = {

@@ -1,5 +1,9 @@
-"""HTTP batch pushes: SmsReport and SmsUp. Source: protocol sheet `aliyun_dysms`, section 4."""
+"""HTTP batch pushes: how they are proven, read, answered. Source: protocol sheet `aliyun_dysms`, section 4.
 
+They are not signed: a secret segment of the path is the proof. The last segment says what is pushed.
+"""
+
+import hmac
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,10 +11,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from channels.base import DeliveryState, Inbound, InboundKind, Receipt, WebhookReply
+from channels.base import WebhookReply, WebhookRequest
 from channels.errors import WebhookRejected
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
+LONGEST_TEXT = 2000
 REPLY = WebhookReply(
     200, {"content-type": "application/json; charset=utf-8"}, '{"code":0,"msg":"成功"}'.encode()
 )
@@ -18,53 +23,28 @@ REPLY = WebhookReply(
 _OUR_KEY = re.compile(r"[0-9a-z]{1,16}")
 _COUNTRY = re.compile(r"(?:\+86|0086|86)(?=1\d{10}\Z)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
-_LONGEST_TEXT = 2000
+_ANYTHING = TypeAdapter(list[object])
 
 Item = TypeVar("Item", bound=BaseModel)
 
 
-class SmsReport(BaseModel):
-    """One delivery report. Times are China Standard Time."""
-
-    phone_number: str
-    success: bool
-    report_time: str | None = None
-    err_code: str | None = None
-    biz_id: str | None = None
-    out_id: str | None = None
+def verify_path(request: WebhookRequest, secret: str) -> None:
+    """Check the secret of `/hooks/{gateway}/{secret}/{what}`. Raises WebhookRejected."""
+    given, _ = split_path(request.path)
+    if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
+        raise WebhookRejected("wrong callback secret")
+    if request.method != "POST":
+        raise WebhookRejected("a push is a POST")
 
 
-class SmsUp(BaseModel):
-    """One text from a taxpayer."""
-
-    phone_number: str
-    content: str
-    send_time: str | None = None
-    sequence_id: int | str | None = None
+def split_path(path: str) -> tuple[str, str]:
+    """The last two segments: the secret, and what is pushed."""
+    segments = path.rsplit("/", 2)
+    return (segments[-2], segments[-1]) if len(segments) == 3 else ("", "")
 
 
-_REPORTS = TypeAdapter(list[SmsReport])
-_UPS = TypeAdapter(list[SmsUp])
-_ANYTHING = TypeAdapter(list[object])
-
-
-def local_number(number: str) -> str:
-    """A mobile number without +86, 0086 or 86, so that the same phone is written in one way."""
-    return _COUNTRY.sub("", number.strip())
-
-
-def parse_reports(body: bytes) -> tuple[Receipt, ...]:
-    """Read an SmsReport push. Raises WebhookRejected if nothing in it can be read."""
-    receipts = (_receipt(report) for report in _read(body, _REPORTS, SmsReport.model_validate))
-    return tuple(receipt for receipt in receipts if receipt.key or receipt.ref)
-
-
-def parse_ups(body: bytes) -> tuple[Inbound, ...]:
-    """Read an SmsUp push. Raises WebhookRejected if nothing in it can be read."""
-    return tuple(_inbound(up) for up in _read(body, _UPS, SmsUp.model_validate))
-
-
-def _read(body: bytes, whole: TypeAdapter[list[Item]], one: Callable[[object], Item]) -> list[Item]:
+def read_items(body: bytes, whole: TypeAdapter[list[Item]], one: Callable[[object], Item]) -> list[Item]:
+    """The items of a push that can be read. Raises WebhookRejected if there is none."""
     try:
         return whole.validate_json(body)
     except ValidationError:
@@ -89,35 +69,24 @@ def _salvage(body: bytes, one: Callable[[object], Item]) -> list[Item]:
     return good
 
 
-def _receipt(report: SmsReport) -> Receipt:
-    out_id = report.out_id or ""
-    return Receipt(
-        DeliveryState.DELIVERED if report.success else DeliveryState.FAILED,
-        key=out_id if _OUR_KEY.fullmatch(out_id) else "",
-        ref=_clean(report.biz_id),
-        address=_clean(local_number(report.phone_number)),
-        whole_request=True,
-        code=_clean(report.err_code),
-        at=_moment(report.report_time),
-    )
+def local_number(number: str) -> str:
+    """A mobile number without +86, 0086 or 86, so that the same phone is written in one way."""
+    return _COUNTRY.sub("", number.strip())
 
 
-def _inbound(up: SmsUp) -> Inbound:
-    return Inbound(
-        InboundKind.TEXT,
-        _clean(local_number(up.phone_number)),
-        text=_clean(up.content)[:_LONGEST_TEXT],
-        at=_moment(up.send_time),
-        provider_id=_clean(None if up.sequence_id is None else str(up.sequence_id)),
-    )
+def our_key(out_id: str | None) -> str:
+    """An OutId if it can be a key of ours, or an empty string."""
+    return out_id if out_id and _OUR_KEY.fullmatch(out_id) else ""
 
 
-def _clean(text: str | None) -> str:
-    # PostgreSQL stores no NUL in a text, and one would cost the whole group its commit.
+def clean(text: str | None) -> str:
+    """A text without what PostgreSQL cannot store."""
+    # One NUL would cost the whole group its commit.
     return (text or "").replace("\x00", "")
 
 
-def _moment(text: str | None) -> datetime | None:
+def read_moment(text: str | None) -> datetime | None:
+    """A time of China, or None if it is none."""
     # As ISO 8601, since a format string took a third of a push's time; the pattern keeps other forms out.
     if text is None or _MOMENT.fullmatch(text) is None:
         return None

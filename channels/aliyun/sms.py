@@ -8,20 +8,29 @@ number) tells one message: the first to that number at or after the message of t
 """
 
 import asyncio
-import hmac
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 import orjson
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from channels.aliyun.client import Answer, Client, Credentials, TooLate
 from channels.aliyun.codes import advice, meaning_of
 from channels.aliyun.details import ask_details, days_of, find_message
-from channels.aliyun.pushes import REPLY, local_number, parse_reports, parse_ups
+from channels.aliyun.fields import (
+    CallbackSecret,
+    Concurrency,
+    Endpoint,
+    KeyId,
+    KeySecret,
+    Region,
+    SignName,
+    Timeout,
+    service_url,
+)
+from channels.aliyun.pushes import REPLY, local_number, split_path, verify_path
+from channels.aliyun.sms_pushes import parse_reports, parse_ups
 from channels.base import (
     Adapter,
     Channel,
@@ -42,56 +51,25 @@ from channels.http import MaybeSent, NotSent
 
 # China Mobile's own service number: a question about it concerns nobody.
 _PROBE_NUMBER = "13800138000"
-_SECRET = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 
 class AliyunSmsConfig(Config):
     """Settings of an account. An empty `endpoint` is the public one of the region."""
 
-    endpoint: str = Field("", title="服务地址", description="含 https://；留空则按地域使用公网地址")
-    region: str = Field("cn-hangzhou", title="地域", pattern=r"^[a-z0-9-]+$")
-    access_key_id: str = Field(title="AccessKey ID", min_length=1)
-    access_key_secret: SecretStr = Field(title="AccessKey Secret", min_length=1)
-    sign_name: str = Field(title="短信签名", description="已审核通过，不含【】", min_length=1)
-    callback_secret: SecretStr = Field(
-        SecretStr(""),
-        title="回调地址密钥",
-        description="推送地址中的一段，至少 16 位字母、数字、- 或 _；留空则拒收推送",
-    )
-    concurrency: int = Field(16, title="同时请求数", ge=1, le=256)
+    endpoint: Endpoint = ""
+    region: Region = "cn-hangzhou"
+    access_key_id: KeyId
+    access_key_secret: KeySecret
+    sign_name: SignName
+    callback_secret: CallbackSecret = SecretStr("")
+    concurrency: Concurrency = 16
     numbers_per_request: int = Field(100, title="每次请求的号码数", ge=1, le=100)
-    timeout: float = Field(10.0, title="超时（秒）", gt=0, le=120)
-
-    @field_validator("endpoint")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")):
-            raise ValueError("服务地址应为 https://主机[:端口]，不带路径")
-        return value.rstrip("/")
-
-    @field_validator("sign_name")
-    @classmethod
-    def _is_bare(cls, value: str) -> str:
-        if "【" in value or "】" in value:
-            raise ValueError("短信签名不要带【】")
-        return value
-
-    @field_validator("callback_secret")
-    @classmethod
-    def _is_hard_to_guess(cls, value: SecretStr) -> SecretStr:
-        secret = value.get_secret_value()
-        if secret and not _SECRET.fullmatch(secret):
-            raise ValueError("回调地址密钥至少 16 位，只用字母、数字、- 和 _")
-        return value
+    timeout: Timeout = 10.0
 
     @property
     def url(self) -> str:
         """Where the API answers."""
-        if self.endpoint:
-            return self.endpoint
-        part = "" if self.region == "cn-hangzhou" else f"{self.region}."
-        return f"https://dysmsapi.{part}aliyuncs.com"
+        return service_url(self.endpoint, self.region)
 
 
 class AliyunSms(Adapter):
@@ -197,16 +175,11 @@ class AliyunSms(Adapter):
 
     def verify(self, request: WebhookRequest) -> None:
         """Pushes are not signed: the secret segment of the path is the proof. Raises WebhookRejected."""
-        secret = self._config.callback_secret.get_secret_value()
-        given, _ = _tail(request.path)
-        if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
-            raise WebhookRejected("wrong callback secret")
-        if request.method != "POST":
-            raise WebhookRejected("a push is a POST")
+        verify_path(request, self._config.callback_secret.get_secret_value())
 
     def parse(self, request: WebhookRequest) -> Parsed:
         """Read `/hooks/{gateway}/{secret}/report` or `…/up`."""
-        _, what = _tail(request.path)
+        _, what = split_path(request.path)
         if what == "report":
             return Parsed(receipts=parse_reports(request.body), reply=REPLY)
         if what == "up":
@@ -239,11 +212,6 @@ def judge(answer: Answer) -> tuple[SendResult, bool]:
         return unknown("", answer.code or f"http_{answer.status}"), False
     code = answer.code or f"http_{answer.status}"
     return refused("", meaning.fault, code, meaning.retry_after), meaning.single
-
-
-def _tail(path: str) -> tuple[str, str]:
-    segments = path.rsplit("/", 2)
-    return (segments[-2], segments[-1]) if len(segments) == 3 else ("", "")
 
 
 def _json(value: object) -> str:

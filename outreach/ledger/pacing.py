@@ -12,6 +12,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from channels.registry import ADAPTERS
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger import weights
@@ -23,6 +24,7 @@ from outreach.runtime import Runtime
 SQL = load_queries(__file__)
 
 _BATCHES_AT_ONCE = 2000
+_FILED_ONLY = sorted(name for name, adapter in ADAPTERS.items() if "filed_template" in adapter.facts.features)
 _LOOK_SECONDS = 60.0
 
 Row = dict[str, Any]
@@ -163,7 +165,8 @@ async def _shift(
 
 
 async def _move_batches(conn: Connection) -> list[Change]:
-    cursor = await conn.execute(SQL["move_batches"], {"limit": _BATCHES_AT_ONCE})
+    keys = {"limit": _BATCHES_AT_ONCE, "filed_only": _FILED_ONLY}
+    cursor = await conn.execute(SQL["move_batches"], keys)
     return [
         Change(
             row["was"],

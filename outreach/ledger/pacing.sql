@@ -76,12 +76,12 @@ group by b.gateway_id
 -- Batches of accounts that take nothing go to the accounts of the channel that do, in proportion to their points.
 -- Only such as nobody holds or has ever opened a window of: what may have reached the old account never moves.
 -- The fence grows, so that whoever held the batch before can open nothing at the old account. Where the text is
--- filed with the provider, it has to be filed with the new one too.
+-- filed with the provider, or the new one takes none that is not, it has to be filed with the new one too.
 with broken as (
     select g.id, g.channel from gateway g left join gateway_pace p on p.gateway_id = g.id
     where g.state = 'closed' or p.breaker = 'open'
 ), able as (
-    select g.id, g.channel, (row_number() over (partition by g.channel order by turn, g.id) - 1)::int as place,
+    select g.id, g.channel, g.adapter, (row_number() over (partition by g.channel order by turn, g.id) - 1)::int as place,
            (count(*) over (partition by g.channel))::int as places
     from gateway g left join gateway_pace p on p.gateway_id = g.id
     cross join lateral generate_series(1, greatest(1, coalesce(p.share, g.weight) / 10)) as turn
@@ -99,8 +99,9 @@ with broken as (
 ), chosen as (
     select t.shard, t.id, t.gateway_id as was, a.id as gateway_id
     from placed t join able a on a.channel = t.channel and a.place = t.place %% a.places
-    where not exists (select from template_filing f
-                      where f.version_id = t.version_id and f.gateway_id = t.gateway_id)
+    where a.adapter <> all(%(filed_only)s)
+          and not exists (select from template_filing f
+                          where f.version_id = t.version_id and f.gateway_id = t.gateway_id)
        or exists (select from template_filing f where f.version_id = t.version_id and f.gateway_id = a.id)
 ), moved as (
     update batch b set gateway_id = c.gateway_id, fence = b.fence + 1, lease_until = null, owner = null

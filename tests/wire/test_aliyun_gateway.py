@@ -11,11 +11,12 @@ import pytest
 
 from channels.base import DeliveryState, Outcome
 from channels.errors import Fault
+from channels.gateways.aliyun_api.calls import Call, read_call
+from channels.gateways.aliyun_api.limits import Meter
+from channels.gateways.aliyun_api.refusals import BusinessRefusal, GatewayRefusal
+from channels.gateways.aliyun_api.signatures import Verifier
 from channels.gateways.aliyun_sms import AccountLimits, AliyunSmsSimulator, Template
-from channels.gateways.aliyun_sms.calls import Call, read_call
-from channels.gateways.aliyun_sms.refusals import BusinessRefusal, GatewayRefusal
-from channels.gateways.aliyun_sms.rules import Meter, compose_text, count_parts, read_number
-from channels.gateways.aliyun_sms.signatures import Verifier
+from channels.gateways.aliyun_sms.rules import compose_text, count_parts, read_number
 from channels.gateways.base import Faults
 from channels.http import Http
 

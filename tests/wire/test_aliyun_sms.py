@@ -18,7 +18,7 @@ from channels.aliyun.signing import percent, sign_request
 from channels.aliyun.sms import AliyunSmsConfig, cut_runs, judge
 from channels.base import DeliveryState, Outbound, Outcome, Query, SendResult
 from channels.errors import Fault, GatewayError
-from channels.gateways.aliyun_sms.refusals import CODES
+from channels.gateways.aliyun_api.refusals import CODES
 
 from .aliyun import AliyunBench, ScriptedGateway, make_adapter, plain, run_bench
 from .conformance import message_key

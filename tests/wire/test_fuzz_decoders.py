@@ -41,7 +41,19 @@ from channels.smpp import codec as smpp_codec
 from channels.wechat_official import WechatOfficial, WechatSubscription, crypto
 from channels.wecom import Wecom
 
-from . import aliyun, cmpp, dingtalk, email_smtp, fiveg_bot, fiveg_maap, smpp, tencent, wechat_official, wecom
+from . import (
+    aliyun,
+    aliyun_rcs,
+    cmpp,
+    dingtalk,
+    email_smtp,
+    fiveg_bot,
+    fiveg_maap,
+    smpp,
+    tencent,
+    wechat_official,
+    wecom,
+)
 from .hostile import similar_json
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -166,6 +178,7 @@ def _clouds() -> Iterator[Decoder]:
     for what, sample in (("report", "push_report.json"), ("up", "push_up.json")):
         path = f"/hooks/7/{aliyun.SECRET}/{what}"
         yield pushed(aliyun.make_adapter(NOWHERE), files("aliyun_sms", sample), path)
+        yield pushed(aliyun_rcs.make_adapter(NOWHERE), files("aliyun_rcs", sample), path)
     for what, sample in (("report", "push_report.json"), ("reply", "push_reply.json")):
         path = f"/hooks/7/{tencent.SECRET}/{what}"
         yield pushed(tencent.make_adapter(NOWHERE), files("tencent_sms", sample), path)

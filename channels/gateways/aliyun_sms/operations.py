@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
-from channels.gateways.aliyun_sms.refusals import BusinessRefusal, GatewayRefusal
+from channels.gateways.aliyun_api.limits import AccountLimits
+from channels.gateways.aliyun_api.params import need, read_json, read_out_id
+from channels.gateways.aliyun_api.refusals import BusinessRefusal
 from channels.gateways.aliyun_sms.rules import (
-    AccountLimits,
     Template,
     compose_text,
     count_parts,
     read_number,
 )
 
-LONGEST_OUT_ID = 255
 MOST_PER_PAGE = 50
 DAYS_KEPT = 30
 
@@ -81,21 +79,21 @@ class Catalogue:
 
 def read_send(params: Mapping[str, str], catalogue: Catalogue, limits: AccountLimits) -> Sending:
     """SendSms. Raises GatewayRefusal, BusinessRefusal."""
-    numbers = _need(params, "PhoneNumbers").split(",")
-    signature, code = _need(params, "SignName"), _need(params, "TemplateCode")
+    numbers = need(params, "PhoneNumbers").split(",")
+    signature, code = need(params, "SignName"), need(params, "TemplateCode")
     if len(numbers) > limits.numbers:
         raise BusinessRefusal("isv.MOBILE_COUNT_OVER_LIMIT", "手机号码数量超过限制")
     template = catalogue.template(code)
-    values = _json(params.get("TemplateParam") or "{}")
+    values = read_json(params.get("TemplateParam") or "{}")
     texts = tuple(catalogue.compose(signature, template, number, values) for number in numbers)
-    return Sending(texts, code, _out_id(params))
+    return Sending(texts, code, read_out_id(params))
 
 
 def read_batch(params: Mapping[str, str], catalogue: Catalogue, limits: AccountLimits) -> Sending:
     """SendBatchSms. Raises GatewayRefusal, BusinessRefusal."""
-    numbers = _array(_need(params, "PhoneNumberJson"))
-    signatures = _array(_need(params, "SignNameJson"))
-    code = _need(params, "TemplateCode")
+    numbers = _array(need(params, "PhoneNumberJson"))
+    signatures = _array(need(params, "SignNameJson"))
+    code = need(params, "TemplateCode")
     if len(numbers) > limits.batch_numbers:
         raise BusinessRefusal("isv.MOBILE_COUNT_OVER_LIMIT", "手机号码数量超过限制")
     raw = params.get("TemplateParamJson")
@@ -105,13 +103,13 @@ def read_batch(params: Mapping[str, str], catalogue: Catalogue, limits: AccountL
     template = catalogue.template(code)
     rows = zip(signatures, numbers, values, strict=True)
     texts = tuple(catalogue.compose(signature, template, number, given) for signature, number, given in rows)
-    return Sending(texts, code, _out_id(params))
+    return Sending(texts, code, read_out_id(params))
 
 
 def read_query(params: Mapping[str, str], today: datetime) -> Question:
     """QuerySendDetails. `today` in UTC+8. Raises GatewayRefusal, BusinessRefusal."""
-    number, day = read_number(_need(params, "PhoneNumber")), _need(params, "SendDate")
-    size, page = _need(params, "PageSize"), _need(params, "CurrentPage")
+    number, day = read_number(need(params, "PhoneNumber")), need(params, "SendDate")
+    size, page = need(params, "PageSize"), need(params, "CurrentPage")
     days = {f"{today - timedelta(days=ago):%Y%m%d}" for ago in range(DAYS_KEPT + 1)}
     # Midnight may pass between the caller's clock and this one.
     days.add(f"{today + timedelta(minutes=15):%Y%m%d}")
@@ -121,29 +119,8 @@ def read_query(params: Mapping[str, str], today: datetime) -> Question:
     return Question(number, day, params.get("BizId", ""), int(page), int(size))
 
 
-def _need(params: Mapping[str, str], name: str) -> str:
-    value = params.get(name, "")
-    if not value:
-        raise GatewayRefusal(400, f"Missing{name}", f"{name} is mandatory for this action.")
-    return value
-
-
-def _out_id(params: Mapping[str, str]) -> str:
-    out_id = params.get("OutId", "")
-    if len(out_id) > LONGEST_OUT_ID:
-        raise BusinessRefusal("isv.INVALID_PARAMETERS", "OutId过长")
-    return out_id
-
-
 def _array(text: str) -> list[Any]:
-    value = _json(text)
+    value = read_json(text)
     if not isinstance(value, list):
         raise BusinessRefusal("isv.INVALID_JSON_PARAM", "参数应为JSON数组")
     return value
-
-
-def _json(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise BusinessRefusal("isv.INVALID_JSON_PARAM", "参数不是合法的JSON") from None

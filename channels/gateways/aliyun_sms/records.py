@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
+from channels.gateways.aliyun_api.reports import clock
 from channels.gateways.aliyun_sms.operations import Question, Sending
 from channels.gateways.base import BookEntry, Books
 
@@ -92,9 +92,3 @@ class Records:
             "ReceiveDate": clock(record.received) if record.received else "",
             "SendStatus": SEND_STATUS[entry.state],
         }
-
-
-@lru_cache(maxsize=1024)
-def clock(at: datetime) -> str:
-    """How the provider writes a time; those of a request and of a push are alike."""
-    return at.isoformat(" ", "seconds")[:19]

@@ -7,9 +7,9 @@ from typing import Any
 from channels.registry import ADAPTERS
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.errors import NotFound
+from outreach.errors import InvalidInput, NotFound
 from outreach.governance.actor import Actor
-from outreach.ledger.content import file_text
+from outreach.ledger.content import file_card, file_text
 from outreach.web.reads.paging import PAGE, Page, decode_numbers, page_of
 
 _SQL = load_queries(__file__)
@@ -18,8 +18,9 @@ _NEEDS_FILING = "filed_template"
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """An account that sends only what its provider has filed. `text`: what is to be handed in there, empty
-    where fields are filled in; `code`: what the provider gave for it, empty until it has."""
+    """An account that sends only what its provider has filed. `text`: what is to be handed in there, for
+    a card that cannot be filed the reason, empty where fields are filled in; `code`: what the provider gave
+    for it, empty until it has."""
 
     gateway_id: int
     gateway: str
@@ -86,6 +87,8 @@ async def filings_of(conn: Connection, template: Mapping[str, Any]) -> list[Fili
 
 
 def _text_to_file(adapter: str, template: Mapping[str, Any]) -> str:
+    if template["channel"] == "rcs":
+        return _card_to_file(template["content"])
     text = template["content"].get("text", "")
     if template["channel"] != "sms" or "{%" in text:
         return ""
@@ -97,3 +100,10 @@ def _text_to_file(adapter: str, template: Mapping[str, Any]) -> str:
     for number, (name, _) in enumerate(filed.slots, start=1):
         numbered = numbered.replace(f"${{{name}}}", f"{{{number}}}", 1)
     return numbered
+
+
+def _card_to_file(content: Mapping[str, Any]) -> str:
+    try:
+        return file_card(content).body
+    except InvalidInput as error:
+        return f"不能报备：{error.message}"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from channels.gateways.aliyun_sms.calls import Call, canonical
-from channels.gateways.aliyun_sms.refusals import GatewayRefusal
+from channels.gateways.aliyun_api.calls import Call, canonical
+from channels.gateways.aliyun_api.refusals import GatewayRefusal
 
 TOLERANCE = timedelta(minutes=15)
 V3_HEADERS = (
