@@ -24,6 +24,7 @@ from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.analytics.tables import reach_table
 from outreach.analytics.unknown_sheet import read_unknown, unknown_csv, unknown_tables
 from outreach.books import books_table, compare_books
+from outreach.cli_findings import add_scan
 from outreach.cli_service import evidence_commands
 from outreach.cli_statements import statement_commands
 from outreach.cli_storage import add_quarantine, storage_commands
@@ -373,6 +374,7 @@ app.add_typer(storage_commands(_run, console), name="storage")
 add_quarantine(app, _run, console)
 app.add_typer(statement_commands(_run, console), name="statements")
 app.add_typer(evidence_commands(_run, console), name="evidence")
+add_scan(app, _run, console)
 
 if __name__ == "__main__":
     app()
