@@ -1,7 +1,8 @@
 """Submitted by one, signed by another: the approval of a campaign and what it binds.
 
-draft → in review → approved → running. The signature is over a hash (`campaigns.approval_text`) that is
-computed again when a round starts: if it no longer fits, nothing is sent and the campaign is in review again.
+draft → in review → approved → running; an emergency is reviewed afterwards (`campaigns.emergency`). The
+signature is over a hash (`campaigns.approval_text`) that is computed again when a round starts: if it no
+longer fits, nothing is sent and the campaign is in review again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,11 +35,7 @@ async def submit_campaign(rt: Runtime, campaign_id: int, by: str, *, note: str =
         campaign = await lock_campaign(conn, campaign_id)
         if campaign["state"] != "draft":
             raise Conflict("只有草稿可以提交审批，请刷新页面看它现在的状态")
-        await conn.execute(SQL["bind_versions"], {"campaign_id": campaign_id})
-        missing = await (await conn.execute(SQL["unbound_steps"], {"campaign_id": campaign_id})).fetchone()
-        if missing is not None:
-            raise Conflict(f"轮次「{missing['name']}」第 {missing['step'] + 1} 级的模板还没有内容")
-        refuse_wording(await look_over(conn, campaign_id))
+        await bind_content(conn, campaign_id)
         await check_windows(conn, SetCache(), campaign_id)
         covered = await cover(conn, campaign_id)
         await conn.execute(SQL["enter_review"], {"campaign_id": campaign_id, "by": by})
@@ -94,6 +91,7 @@ async def reopen_draft(conn: Connection, campaign: dict[str, Any], by: str) -> N
     if campaign["state"] not in ("draft", "in_review", "approved") or campaign["has_started"]:
         raise Conflict("已经开始的活动不能修改，只能暂停、取消，或者申请延长轮次")
     await decide(conn, campaign["id"], "campaign", "withdrawn", by, "")
+    await conn.execute(SQL["withdraw_emergency"], {"campaign_id": campaign["id"], "by": by})
     await conn.execute(SQL["back_to_draft"], {"campaign_id": campaign["id"]})
 
 
@@ -113,10 +111,22 @@ async def still_binds(conn: Connection, campaign_id: int) -> bool:
         covered = Covered("", before)
         note = f"审批过的条件现在读不出来：{error.message} 轮次没有开始，请退回修改。"
     await conn.execute(SQL["enter_review"], {"campaign_id": campaign_id, "by": campaign["created_by"]})
+    if not campaign["has_started"]:
+        await conn.execute(SQL["withdraw_emergency"], {"campaign_id": campaign_id, "by": SCHEDULER})
     await ask_signature(conn, campaign_id, "campaign", SCHEDULER, note, covered)
     await append_audit(conn, SCHEDULER, "campaign.void", f"campaign:{campaign_id}", {"reason": note})
     get_log().warning("campaign.void", campaign=campaign_id)
     return False
+
+
+async def bind_content(conn: Connection, campaign_id: int) -> None:
+    """Fix the newest template versions and look them over. Raises Conflict for a template without content,
+    InvalidInput with `faults` where the wording is refused."""
+    await conn.execute(SQL["bind_versions"], {"campaign_id": campaign_id})
+    missing = await (await conn.execute(SQL["unbound_steps"], {"campaign_id": campaign_id})).fetchone()
+    if missing is not None:
+        raise Conflict(f"轮次「{missing['name']}」第 {missing['step'] + 1} 级的模板还没有内容")
+    refuse_wording(await look_over(conn, campaign_id))
 
 
 async def look_over(conn: Connection, campaign_id: int) -> list[Finding]:

@@ -1,6 +1,6 @@
 -- name: lock_campaign
 -- Whoever decides about a campaign holds it; a round that starts does so too.
-select id, state, created_by, editors, approved_hash, kind,
+select id, state, created_by, editors, approved_hash, kind, allowances,
        exists (select from round r where r.campaign_id = c.id and r.started_at is not null) as has_started
 from campaign c where id = %(campaign_id)s for update
 
@@ -46,10 +46,19 @@ where id = %(campaign_id)s and state = 'in_review'
 -- A signature that there was is void.
 update campaign set state = 'draft', approved_by = null, approved_hash = null where id = %(campaign_id)s
 
+-- name: withdraw_emergency
+-- What one person has started and what has not begun needs no review any more.
+update emergency_start set decision = 'withdrawn', decided_by = %(by)s, decided_at = business_now()
+where campaign_id = %(campaign_id)s and decision is null
+
 -- name: last_signed
--- What the last approval covered, to tell what has changed since.
-select covered from campaign_review
-where campaign_id = %(campaign_id)s and decision = 'approved' order by id desc limit 1
+-- What the last signature covered, to tell what has changed since.
+select covered
+from (select covered, decided_at as at from campaign_review
+      where campaign_id = %(campaign_id)s and decision = 'approved'
+      union all
+      select covered, made_at from emergency_start where campaign_id = %(campaign_id)s) signed
+order by at desc limit 1
 
 -- name: contents
 -- What the steps say, as bound.

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 
+from campaigns.trigger_rules import Trigger, trigger_words
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
@@ -45,6 +46,7 @@ NAMES = {
     "stagger": "错峰",
     "canary": "灰度",
     "anchor": "起算日期",
+    "trigger": "触发条件",
 }
 """What a person reads instead of the name of a covered field."""
 
@@ -123,6 +125,8 @@ def _plan_of(row: Mapping[str, Any]) -> dict[str, Any]:
         }
     if row["anchor_attribute"] is not None:
         found["anchor"] = {"attribute": row["anchor_attribute"], "days": row["anchor_days"]}
+    if row["trigger"] is not None:
+        found["trigger"] = dict(row["trigger"])
     return found
 
 
@@ -164,6 +168,8 @@ def _said(value: Any) -> str:
             f"等 {step['wait'] // 3600} 小时"
             for step in value
         )
+    if isinstance(value, dict) and "once" in value:
+        return trigger_words(Trigger(**value))
     if isinstance(value, dict):
         return "；".join(f"{key}={item}" for key, item in sorted(value.items()))
     if isinstance(value, list):

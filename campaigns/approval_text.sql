@@ -8,7 +8,7 @@ from campaign c where c.id = %(campaign_id)s
 -- name: covered_rounds
 -- The waves in their order; what follows from a rule (an occurrence) is covered by the rule.
 select id, ordinal, name, starts_at, ends_at, segment, stagger, canary_permille, canary_hold, canary_failed_permille,
-       canary_complaint_permille, canary_opt_out_permille, anchor_attribute, anchor_days
+       canary_complaint_permille, canary_opt_out_permille, anchor_attribute, anchor_days, trigger
 from round where campaign_id = %(campaign_id)s and parent_id is null order by ordinal
 
 -- name: covered_steps

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from campaigns.approval import lock_campaign, reopen_draft
 from campaigns.staggering import Stagger, check_stagger, write_stagger
 from campaigns.templates import SPOKEN
+from campaigns.trigger_rules import Trigger, check_trigger, write_trigger
 from campaigns.wording_guard import ALLOWABLE
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -62,7 +63,7 @@ class Anchor:
 class RoundDraft:
     """A wave. `segment` narrows the campaign's segment and is evaluated when the round starts. `stagger`: who
     is told on which day; `anchor`: the round is a rule for every day of its window, and tells those whom the
-    day concerns."""
+    day concerns; `trigger`: it waits for events in its window, and each becomes one message."""
 
     name: str
     starts_at: datetime
@@ -72,6 +73,7 @@ class RoundDraft:
     stagger: Stagger | None = None
     canary: Canary | None = None
     anchor: Anchor | None = None
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,10 @@ async def _check_plan(rt: Runtime, part: RoundDraft, place: str) -> None:
         raise InvalidInput(f"灰度比例应在 1‰ 至 {_LARGEST_CANARY}‰ 之间", field=f"{place}.canary")
     if part.canary is not None and part.canary.hold <= timedelta():
         raise InvalidInput("灰度观察时间应在 1 分钟以上", field=f"{place}.canary")
+    if part.trigger is not None:
+        check_trigger(part.trigger, f"{place}.trigger")
+        if part.stagger is not None or part.canary is not None or part.anchor is not None:
+            raise InvalidInput("触发轮不能同时错峰、灰度或按日期：事件来了就发", field=f"{place}.trigger")
     if part.anchor is not None:
         if not -_FARTHEST <= part.anchor.days <= _FARTHEST:
             raise InvalidInput(f"距离日期最多 {_FARTHEST} 天", field=f"{place}.anchor")
@@ -233,6 +239,7 @@ def _plan_columns(part: RoundDraft) -> dict[str, Any]:
         "canary_opt_out_permille": canary.opt_out_permille,
         "anchor_attribute": part.anchor.attribute if part.anchor else None,
         "anchor_days": part.anchor.days if part.anchor else None,
+        "trigger": Jsonb(write_trigger(part.trigger)) if part.trigger else None,
     }
 
 

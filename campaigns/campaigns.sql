@@ -13,10 +13,10 @@ on conflict (code) do nothing returning id
 -- Rounds are numbered from 1 in the order of their start.
 insert into round (campaign_id, ordinal, name, starts_at, ends_at, segment, stagger, canary_permille, canary_hold,
                    canary_failed_permille, canary_complaint_permille, canary_opt_out_permille, anchor_attribute,
-                   anchor_days)
+                   anchor_days, trigger)
 values (%(campaign_id)s, %(ordinal)s, %(name)s, %(starts_at)s, %(ends_at)s, %(segment)s, %(stagger)s,
         %(canary_permille)s, %(canary_hold)s, %(canary_failed_permille)s, %(canary_complaint_permille)s,
-        %(canary_opt_out_permille)s, %(anchor_attribute)s, %(anchor_days)s) returning id
+        %(canary_opt_out_permille)s, %(anchor_attribute)s, %(anchor_days)s, %(trigger)s) returning id
 
 -- name: date_attribute
 -- What a round may be reckoned from.

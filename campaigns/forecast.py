@@ -65,7 +65,8 @@ class Rung:
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages. `slices`:
-    who is told on which day, None where all are told at once or a part of the round is out of scope."""
+    who is told on which day, None where all are told at once or a part of the round is out of scope; `waits`:
+    the round answers events, so this is who could get it, and nobody knows how many will."""
 
     audience: int
     planned: int
@@ -74,6 +75,7 @@ class Forecast:
     timing: Timing
     missing_channels: tuple[str, ...]
     slices: Slices | None = None
+    waits: bool = False
 
     @property
     def persons(self) -> int:
@@ -131,7 +133,8 @@ async def forecast(
     slices = await cut_slices(conn, cache, row, chosen, keys, moment=moment) if is_whole else None
     timing = _timing(row, moment, rungs, accounts, slices)
     missing = tuple(rung.channel for rung in rungs if rung.channel not in {*accounts, *SPOKEN})
-    return Forecast(len(chosen.audience), len(reached), tuple(exclusions), rungs, timing, missing, slices)
+    sizes = len(chosen.audience), len(reached)
+    return Forecast(*sizes, tuple(exclusions), rungs, timing, missing, slices, row["waits"])
 
 
 async def _rung(

@@ -1,7 +1,7 @@
 -- name: round_ahead
 -- A round as its planning reads it, without waiting for or holding anything.
 select r.id, r.segment, r.starts_at, r.ends_at, r.stagger, r.canary_permille, r.anchor_attribute,
-       r.anchor_days, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
+       r.anchor_days, r.trigger is not null as waits, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
        c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.quiet_from,
        c.quiet_to, c.care_path, business_now() as now
 from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
@@ -21,7 +21,7 @@ with reached as materialized (
     select r.taxpayer_ids, r.reach,
            case when r.reach > 0 then round(ln(r.reach & -r.reach) / ln(2)) end::int as first_step
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
                          %(call_first)s::boolean) r
 )
 select coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t where reach > 0), '{}') as reached,
@@ -37,7 +37,7 @@ select person_id, taxpayer_ids, org_id, reach, first_step from (
            row_number() over (partition by round(ln(r.reach & -r.reach) / ln(2))
                               order by r.person_id * 2654435761 %% 4294967296, r.person_id) as place
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
                          %(call_first)s::boolean) r
     where r.reach > 0) p
 where place <= %(limit)s order by first_step, place

@@ -48,4 +48,4 @@ select %(round_id)s, step, channel, template_id, version_id, wait from round_ste
 -- It has begun, is no rule and no occurrence, and there is time left.
 select id, name, segment, ends_at from round
 where id = %(round_id)s and campaign_id = %(campaign_id)s and started_at is not null and parent_id is null
-  and anchor_attribute is null and state in ('running', 'paused') and ends_at > business_now()
+  and anchor_attribute is null and trigger is null and state in ('running', 'paused') and ends_at > business_now()

@@ -8,7 +8,7 @@ select r.id, r.campaign_id, r.name, r.segment, r.starts_at, r.ends_at, r.stagger
        + extract(month from r.starts_at at time zone 'Asia/Shanghai')::int as period
 from round r join campaign c on c.id = r.campaign_id
 where r.state = 'scheduled' and c.state in ('approved', 'running') and r.starts_at <= business_now()
-  and r.ends_at > business_now() and r.anchor_attribute is null and r.id <> all(%(stuck)s::int[])
+  and r.ends_at > business_now() and r.anchor_attribute is null and r.trigger is null and r.id <> all(%(stuck)s::int[])
 order by r.starts_at limit 1 for update of r, c skip locked
 
 -- name: note_stuck
@@ -30,7 +30,7 @@ select step, channel from round_step where round_id = %(round_id)s order by step
 with found as materialized (
     select r.*, u.path
     from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
                          %(call_first)s::boolean) r
     join org_unit u on u.id = r.org_id
 ), filled as (

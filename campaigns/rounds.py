@@ -10,12 +10,14 @@ from campaigns.canary import watch_canary
 from campaigns.handover import hand_over_step, settle_handovers
 from campaigns.occurrences import start_occurrences
 from campaigns.planning import start_due_rounds
+from campaigns.trigger_rounds import give_up_waiting
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict
 from outreach.labels.cache import SetCache
 from outreach.ledger.ending import close_steps, end_unsent, fold_counts, is_moving
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.materialise import materialise_step
+from outreach.ledger.opened import fold_opened
 from outreach.ledger.reached import fold_reached
 from outreach.ledger.receipts import receipts_behind
 from outreach.ledger.states import State
@@ -49,6 +51,8 @@ async def tick(ticker: Ticker) -> int:
     await settle_handovers(ticker.rt, ticker.cache)
     await fold_counts(ticker.rt)
     await fold_reached(ticker.rt)
+    await fold_opened(ticker.rt)
+    await give_up_waiting(ticker.rt)
     await ticker.rt.db.execute(SQL["finish_campaigns"])
     return planned
 

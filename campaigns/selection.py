@@ -53,9 +53,10 @@ async def select_households(
     moment: datetime,
     within: AbstractBitMap | None = None,
     leave_out: AbstractBitMap | None = None,
+    few: bool = False,
 ) -> Selection:
     """The households of a round at a moment of business time, within a scope if one is given. Whoever is in
-    `leave_out` is no audience.
+    `leave_out` is no audience. `few`: the audience is small, so earlier messages are found by its persons.
 
     `row` holds the campaign's segments (`campaign_segment` and the others), the round's `segment`, `org_id`,
     `kind`, hold-out and quota. Raises ExpressionInvalid, NotFound.
@@ -66,7 +67,7 @@ async def select_households(
         audience &= within
     if leave_out is not None:
         audience -= leave_out
-    candidates = await _candidates(conn, cache, row, channels, audience, frozen, moment)
+    candidates = await _candidates(conn, cache, row, channels, audience, frozen, moment, few)
     planned, exclusions = exclude(audience, candidates)
     apart = await cache.load(conn, [*_CARE, _MONGOLIAN])
     care = planned & union(apart[key] for key in _CARE)
@@ -76,7 +77,7 @@ async def select_households(
 def reach_parameters(
     row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], chosen: Selection
 ) -> dict[str, Any]:
-    """What `persons_reached` (migration 0021) wants to know."""
+    """What `persons_reached` (migration 0031) wants to know."""
     return {
         "planned": list(chosen.planned),
         "care": list(chosen.care),
@@ -85,7 +86,7 @@ def reach_parameters(
         "steps": [step["step"] for step in steps],
         "channels": [step["channel"] for step in steps],
         "kinds": [_WAYS[step["channel"]] for step in steps],
-        "honours_opt_out": KINDS[row["kind"]].honours_opt_out,
+        "topic": KINDS[row["kind"]].topic,
     }
 
 
@@ -107,9 +108,10 @@ async def _candidates(
     audience: BitMap,
     frozen: dict[str, Frozen],
     moment: datetime,
+    few: bool,
 ) -> dict[str, BitMap]:
     kind = KINDS[row["kind"]]
-    reachable, willing = await _reach(conn, cache, channels, audience)
+    reachable, willing = await _reach(conn, cache, channels, audience, kind.topic)
     candidates = {
         **{reason: BitMap(frozen[reason].members) for reason in ("already_done", "disputed", "exempt")},
         "held_out": held_out(audience, row["holdout_permille"], row["holdout_seed"]),
@@ -118,34 +120,53 @@ async def _candidates(
     if kind.honours_opt_out:
         candidates["opted_out"] = reachable - willing
     if kind.under_quota and row["quota_messages"] and row["quota_days"]:
-        candidates["contacted_recently"] = await _contacted(conn, row, moment)
+        candidates["contacted_recently"] = await _contacted(conn, row, moment, audience if few else None)
     return candidates
 
 
 async def _reach(
-    conn: Connection, cache: SetCache, channels: Sequence[str], audience: AbstractBitMap
+    conn: Connection, cache: SetCache, channels: Sequence[str], audience: AbstractBitMap, topic: str
 ) -> tuple[BitMap, BitMap]:
-    """Whom the ladder reaches on any rung, and whom it reaches on a rung that they have not closed."""
+    """Whom the ladder reaches on any rung, and whom it reaches on a rung that they have not closed, about a
+    topic that they have not refused."""
     written = [channel for channel in channels if channel in ADDRESS_KINDS]
     keys = [reach_key(channel) for channel in written] + [optout_key(channel) for channel in written]
-    sets = await cache.load(conn, [*keys, reach_key("sms"), optout_key("all")])
+    whole = [optout_key(refused) for refused in ("all", topic) if refused]
+    sets = await cache.load(conn, [*keys, reach_key("sms"), *whole])
     reachable, willing = BitMap(), BitMap()
     for channel in written:
         reachable |= sets[reach_key(channel)]
         willing |= sets[reach_key(channel)] - sets[optout_key(channel)]
     # Whoever wants no calls is told apart by the statement that writes the recipients.
     spoken = audience if "visit" in channels else sets[reach_key("sms")] if "call" in channels else BitMap()
-    return reachable | spoken, (willing | spoken) - sets[optout_key("all")]
+    return reachable | spoken, (willing | spoken) - union(sets[key] for key in whole)
 
 
-async def _contacted(conn: Connection, row: Mapping[str, Any], moment: datetime) -> BitMap:
+async def _contacted(
+    conn: Connection, row: Mapping[str, Any], moment: datetime, few: AbstractBitMap | None
+) -> BitMap:
+    """Whom the campaigns of all bureaus have told as often as the quota allows, or are about to: a message of
+    a round under way counts before it has left, or bureaus that start together would not see each other."""
     local = in_beijing(moment)
     months = [local.year * 12 + local.month - 1 - back for back in range(_MONTHS_BACK)]
-    keys = {
+    quota = row["quota_messages"]
+    keys = {"days": row["quota_days"], "moment": moment}
+    standing = await (await conn.execute(SQL["standing"], keys)).fetchall()
+    keys |= {
         "periods": [month // 12 * 100 + month % 12 + 1 for month in months],
-        "days": row["quota_days"],
-        "quota": row["quota_messages"],
-        "moment": moment,
+        "quota": quota,
+        "standing": [found["id"] for found in standing],
+        "least": max(1, quota - len(standing)),
     }
-    rows = await (await conn.execute(SQL["contacted"], keys)).fetchall()
-    return BitMap([found["id"] for found in rows])
+    query = SQL["contacted"] if few is None else SQL["few_contacted"]
+    rows = await (await conn.execute(query, {**keys, "few": list(few or ())})).fetchall()
+    often = [BitMap() for _ in range(quota)]
+    for found in rows:
+        for times in range(found["times"]):
+            often[times] |= BitMap(found["ids"])
+    for found in standing:
+        members = BitMap.deserialize(found["data"])
+        for times in reversed(range(1, quota)):
+            often[times] |= often[times - 1] & members
+        often[0] |= members
+    return often[-1]

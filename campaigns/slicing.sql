@@ -19,7 +19,7 @@ select r.person_id, r.taxpayer_ids, r.org_id, r.reach, r.apart, u.path,
             else (select min(get_byte(%(codes)s::bytea, t - %(base)s::int)) from unnest(r.taxpayer_ids) t) end,
        (r.person_id::bigint + %(round_id)s::bigint * 7919) * 2654435761 %% 4294967296
 from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                     %(honours_opt_out)s::boolean, %(care)s::int[], %(mongolian)s::int[],
+                     %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
                      %(call_first)s::boolean) r
 join (select o.id, o.path, h.id as hall from org_unit o
       left join org_unit h on h.level = %(hall_level)s::int and o.path like h.path || '%%') u on u.id = r.org_id

@@ -220,7 +220,7 @@ def lay_out(
     groups: Sequence[Group], rule: Stagger, days: Sequence[date], beyond: Callable[[], Iterator[date]]
 ) -> Layout:
     """Every group's persons on the days of the window, in order of code, never above a cap. What a day has
-    room for is shared between the halls in proportion to what each could take, by largest remainder.
+    room for is shared between the halls in proportion to whom each still has to tell, by largest remainder.
     `beyond`: days after the window, to tell when whoever is left would find room."""
     halls = sorted({group.hall for group in groups}, key=_order(groups))
     codes = sorted({group.code for group in groups})
@@ -257,7 +257,7 @@ def _fill_day(
         first, last = windows[row]
         if not first <= day <= last or room <= 0:
             continue
-        taken = share_out(np.minimum(waiting[row], hall_room), room)
+        taken = share_out(waiting[row], room, hall_room)
         waiting[row] -= taken
         hall_room -= taken
         room -= int(taken.sum())
@@ -265,14 +265,21 @@ def _fill_day(
             yield Cell(day, code, halls[int(column)], int(taken[column]))
 
 
-def share_out(wanted: np.ndarray, room: int) -> np.ndarray:
-    """As much of what is wanted as there is room for, in proportion, by largest remainder; exact."""
-    total = int(wanted.sum())
-    if total <= room:
-        return wanted.copy()
-    parts = wanted * room
-    taken = parts // total
-    for place in np.argsort(-(parts % total), kind="stable")[: room - int(taken.sum())]:
+def share_out(wanted: np.ndarray, room: int, most: np.ndarray | None = None) -> np.ndarray:
+    """As much of what is wanted as there is room for, in proportion, by largest remainder; exact. `most`:
+    what each may have; what one may not take goes to the others. A hall with many people to tell has its full
+    load from the first day on: later it would have more left than its cap lets through."""
+    limits: np.ndarray = wanted.copy() if most is None else np.minimum(wanted, most)
+    if int(limits.sum()) <= room:
+        return limits
+    full, above = np.zeros(len(wanted), dtype=bool), np.ones(1, dtype=bool)
+    while above.any():
+        total, left = int(wanted[~full].sum()), room - int(limits[full].sum())
+        above = ~full & (wanted * left >= limits * total)
+        full |= above
+    taken: np.ndarray = np.where(full, limits, wanted * left // total)
+    rest = np.where(full, -1, wanted * left % total)
+    for place in np.argsort(-rest, kind="stable")[: room - int(taken.sum())]:
         taken[place] += 1
     return taken
 

@@ -1,19 +1,22 @@
 """What taxpayers do, as the tax systems report it: kept once, and visible to the next count.
 
 An event of a listed type also gives or takes labels, so that whoever has acted falls out of every round
-before the next message leaves.
+before the next message leaves. An event that meets the condition of a trigger round is noted for it in the
+same transaction (`campaigns/trigger_rounds.py` answers it).
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from pyroaring import BitMap
 
+from campaigns.trigger_details import check_details
+from campaigns.trigger_rules import EVENTS
 from outreach.db.sql import load_queries
-from outreach.errors import InvalidInput
 from outreach.labels.keys import event_key, label_key
 from outreach.labels.sets import change_sets
 from outreach.runtime import Runtime
@@ -34,7 +37,9 @@ GIVES = {
 TAKES = {"refund_done": ("iit.refund_failed", "iit.review_rejected"), "dispute_closed": ("iit.disputed",)}
 """Event type to the labels that it takes away."""
 
-OTHER_TYPES = frozenset({"page_stay", "first_invoice", "credit_changed"})
+OTHER_TYPES = frozenset({"page_stay", "first_invoice", "credit_changed", "deferral_maturing"})
+
+_KNOWN = frozenset(GIVES) | frozenset(TAKES) | OTHER_TYPES
 
 _CONTESTED = {code for codes in TAKES.values() for code in codes}
 _CONTESTING = [
@@ -44,26 +49,29 @@ _CONTESTING = [
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event; `key` is the reporting system's own and makes a repetition harmless."""
+    """One event; `key` is the reporting system's own and makes a repetition harmless. `details`: what its
+    type tells beside (`campaigns/trigger_details.py`)."""
 
     key: str
     taxpayer_id: int
     type: str
     at: datetime
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_events(told: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Types and details of a report's events, in its order. Raises InvalidInput with each fault's place."""
+    check_details(told, _KNOWN)
 
 
 async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str, scope_org_id: int) -> int:
-    """Keep events and move the labels; returns how many were new. Raises InvalidInput for an unknown type.
+    """Keep events, move the labels, note what triggers wait for; returns how many were new. Raises
+    InvalidInput for an unknown type or details that do not fit.
 
     Taxpayers outside the scope and keys that this source has used are left out. Where one event gives a label
     and another takes it, the later event decides, in whatever order they are reported.
     """
-    known = GIVES.keys() | TAKES.keys() | OTHER_TYPES
-    for number, event in enumerate(events):
-        if event.type not in known:
-            raise InvalidInput(
-                f"第 {number + 1} 条：没有事件类型 {event.type}", field=f"events.{number}.type"
-            )
+    check_events([(event.type, event.details) for event in events])
     async with rt.db.begin() as conn:
         rows = await (
             await conn.execute(SQL["keep_events"], _columns(events, source, scope_org_id))
@@ -74,6 +82,9 @@ async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str
         moved = _moves(rows, history)
         if moved:
             await change_sets(conn, moved, source=source)
+        waited_for = [row["id"] for row in rows if row["type"] in EVENTS]
+        if waited_for:
+            await conn.execute(SQL["note_triggered"], {"events": waited_for})
         return len(rows)
 
 
@@ -83,6 +94,7 @@ def _columns(events: Sequence[Happening], source: str, scope_org_id: int) -> dic
         "taxpayers": [event.taxpayer_id for event in events],
         "types": [event.type for event in events],
         "ats": [event.at for event in events],
+        "details": [Jsonb(event.details) for event in events],
         "source": source,
         "scope": scope_org_id,
     }

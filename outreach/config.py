@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     keep_links_days: int = Field(default=30, ge=0)
     keep_traces_days: int = Field(default=180, ge=180)
     confirm_above: int = Field(default=10_000, ge=0)
+    emergency_review_hours: int = Field(default=24, ge=1, le=72)
     log_level: str = "INFO"
     log_json: bool = True
 

@@ -6,6 +6,7 @@ query a second and takes over when the first is gone.
 
 import asyncio
 import signal
+from functools import partial
 
 import uvloop
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,11 +14,14 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from campaigns.emergency import note_overdue_reviews
 from campaigns.rounds import Ticker, tick
+from campaigns.trigger_rounds import answer_events
 from outreach.analytics.fallen_back import count_fallen_back
 from outreach.config import Settings
 from outreach.labels.cache import SetCache
 from outreach.ledger.capability import forget_incapable
+from outreach.ledger.duties import keep_on
 from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
@@ -28,6 +32,8 @@ from outreach.storage.retention import retain_daily
 _LOCK = 7_640_003
 _INTAKE_SECONDS = 5
 _COUNT_SECONDS = 5.0
+_OVERDUE_SECONDS = 60
+_ANSWER_SECONDS = 0.2
 
 
 async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
@@ -76,12 +82,22 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         count_fallen_back, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True
     )
     scheduler.add_job(intake_once, "interval", [rt], seconds=_INTAKE_SECONDS, max_instances=1, coalesce=True)
+    scheduler.add_job(
+        note_overdue_reviews, "interval", [rt], seconds=_OVERDUE_SECONDS, max_instances=1, coalesce=True
+    )
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
     scheduler.add_job(forget_incapable, "cron", [rt], hour=3, minute=50, max_instances=1, coalesce=True)
     scheduler.add_job(retain_daily, "cron", [rt], hour=4, minute=10, max_instances=1, coalesce=True)
     scheduler.start()
+    # Not behind the tick, which may be planning a round of millions; rows are locked one by one, so every
+    # scheduler may answer.
+    answer = partial(answer_events, rt, ticker.cache, ticker.fleet)
+    answering = asyncio.create_task(keep_on("answer", answer, idle=_ANSWER_SECONDS), name="answer")
     await stop.wait()
     scheduler.pause()
+    while not answering.done():
+        answering.cancel()
+        await asyncio.wait([answering], timeout=1.0)
     async with ticking:
         scheduler.shutdown(wait=False)
 

@@ -7,7 +7,7 @@ from outreach.governance.accounts import create_account
 from outreach.labels.catalogue import load_builtin
 from outreach.rendering.starters import STATEMENTS, Season, load_season
 from outreach.runtime import Runtime
-from outreach.web.taxpayers import CODE_TEMPLATE
+from outreach.web.taxpayers import CODE_TEMPLATE, LETTER_VARIABLES, LETTERS
 
 _CODE_TEXT = "验证码{{ code }}，5分钟内有效，用于查看您的税费账单。工作人员不会向您索要，请勿告诉他人。"
 
@@ -53,6 +53,17 @@ async def ensure_templates(rt: Runtime, org_id: int) -> None:
         content={"text": _CODE_TEXT},
         org_id=org_id,
     )
+    for code, (name, content) in LETTERS.items():
+        await save_template(
+            rt,
+            "system",
+            code=code,
+            name=name,
+            channel="email",
+            content=content,
+            org_id=org_id,
+            own_variables=LETTER_VARIABLES,
+        )
 
 
 async def _save_season(rt: Runtime, season: Season, org_id: int) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from pyroaring import AbstractBitMap, BitMap
 
 from outreach.analytics.fallen_back import FellBack, fallen_back
+from outreach.analytics.opened import LinksOpened, links_opened
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_text, scope_set
+from outreach.ledger.opened import opened_households
 from outreach.ledger.reached import reached_households
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
@@ -76,6 +78,7 @@ class RoundReport:
     fell_back: FellBack
     handed: tuple[HandedReport, ...] = ()
     detours: dict[str, int] = field(default_factory=dict)
+    links: LinksOpened = field(default_factory=LinksOpened)
 
     @property
     def outcomes(self) -> dict[State, int]:
@@ -134,6 +137,7 @@ class CampaignReport:
     household_times_reached: int
     acted: int
     opted_out: int
+    links: LinksOpened = field(default_factory=LinksOpened)
 
     @property
     def has_fallen_back(self) -> bool:
@@ -157,10 +161,12 @@ async def campaign_report(
         reached = await _reached(conn, keys, scope)
         fallen = await fallen_back(conn, campaign_id, scope_org_id)
         handed = await _handed(conn, keys)
+        opened = await opened_households(conn, campaign_id)
         rounds = tuple(
             replace(
                 _round(row, sets.get(row["id"], {}), states, reached.get(row["id"], BitMap()), done, fallen),
                 handed=tuple(handed.get(row["id"], ())),
+                links=links_opened([opened.get(row["id"], {})], scope),
             )
             for row in await (await conn.execute(SQL["rounds_of"], keys)).fetchall()
         )
@@ -187,6 +193,7 @@ async def campaign_report(
         sum(part.household_times for part in rounds),
         len(targeted & done),
         refusals["n"],
+        links_opened(list(opened.values()), scope),
     )
 
 

@@ -20,6 +20,7 @@ class Cause(StrEnum):
 
     ENDED = "ended"
     NOT_APPROVED = "not_approved"
+    NO_CALENDAR = "no_calendar"
     TOO_EARLY = "too_early"
     PAUSED = "paused"
     WINDOW_CLOSED = "window_closed"
@@ -37,11 +38,12 @@ class Cause(StrEnum):
     DEFERRED = "deferred"
     UNKNOWN = "unknown"
     LADDER = "ladder"
+    REVIEW_OWED = "review_owed"
     DONE = "done"
 
 
-AFTER_SENDING = frozenset({Cause.UNKNOWN, Cause.LADDER, Cause.DONE})
-"""These are about messages that have left."""
+AFTER_SENDING = frozenset({Cause.UNKNOWN, Cause.LADDER, Cause.REVIEW_OWED, Cause.DONE})
+"""These are about messages that have left, and hold up none."""
 CALM = frozenset(
     {
         Cause.RATE,

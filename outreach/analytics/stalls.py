@@ -7,6 +7,7 @@ answer and the machinery cannot disagree.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from outreach.analytics.stall_causes import (
     AFTER_SENDING,
@@ -22,9 +23,11 @@ from outreach.analytics.stall_causes import (
     seconds_at,
     spoken,
 )
+from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
+from outreach.registry.working_days import load_calendar, unknown_year
 
 SQL = load_queries(__file__)
 
@@ -56,14 +59,25 @@ async def round_progress(conn: Connection, round_id: int, *, with_numbers: bool 
     accounts = await (await conn.execute(SQL["account_facts"], keys)).fetchall()
     resting = await (await conn.execute(SQL["resting_facts"], keys)).fetchone()
     assert resting is not None
+    row["unknown_year"] = await _unknown_year(conn, row)
     return judge(Facts(row, steps, accounts, resting, with_numbers))
+
+
+async def _unknown_year(conn: Connection, row: dict[str, Any]) -> int | None:
+    """The first year of the window whose holidays nobody knows, where a round is spread over working days."""
+    rule = row["stagger"]
+    if row["state"] != "scheduled" or not rule or (rule.get("opens") and not rule.get("working_days")):
+        return None
+    calendar = await load_calendar(conn, row["org_id"])
+    first, last = (in_beijing(row[name]).year for name in ("starts_at", "ends_at"))
+    return next((year for year in range(first, last + 1) if not calendar.knows(year)), None)
 
 
 def judge(facts: Facts) -> RoundProgress:
     """The causes by weight, those of unsent messages first; what is only slow is not worth telling while
     everything stands."""
     stops = list(_stops(facts))
-    found = list(stops)
+    found = [*stops, *_owed(facts)]
     if is_live(facts):
         tellers = ALWAYS if stops else (*ALWAYS, *WHILE_MOVING)
         found += [stall for tell in tellers for stall in tell(facts)]
@@ -90,6 +104,14 @@ def _stops(facts: Facts) -> Iterator[Stall]:
         yield from _standing(facts)
 
 
+def _owed(facts: Facts) -> Iterator[Stall]:
+    """What was started without a second signature and has not been reviewed in time."""
+    since = facts.round["review_owed_since"]
+    if since is not None:
+        text = f"应急发出应在 {spoken(since)} 以前由另一人复核，已经逾期；不影响发送。"
+        yield Stall(Cause.REVIEW_OWED, 0, text, "请审批岗在活动页面复核；逾期期间发出人不能再应急发出。")
+
+
 def _unsigned(facts: Facts) -> Stall:
     if facts.round["campaign_state"] == "draft":
         text = "活动还没有审批，审批通过后轮次按时自动开始。"
@@ -107,6 +129,9 @@ def _ended(facts: Facts) -> Iterator[Stall]:
 
 def _before_start(facts: Facts) -> Iterator[Stall]:
     starts_at: datetime = facts.round["starts_at"]
+    year = facts.round["unknown_year"]
+    if year is not None and not facts.round["stuck_reason"]:
+        yield Stall(Cause.NO_CALENDAR, 0, f"日历没有 {year} 年，到时排不出哪天发。", unknown_year(year))
     if starts_at > facts.now:
         text = f"还没有到开始时间 {spoken(starts_at)}。"
         yield Stall(Cause.TOO_EARLY, 0, text, "到时自动开始，不需要操作。", starts_at)
@@ -115,6 +140,9 @@ def _before_start(facts: Facts) -> Iterator[Stall]:
     elif facts.round["stuck_reason"]:
         text = f"到了开始时间，但名单排不出来：{facts.round['stuck_reason']}"
         yield Stall(Cause.STUCK, facts.held, text, "每隔几秒自动再试；需要改规则的，请取消后新建轮次。")
+    elif facts.round["is_triggered"]:
+        text = "等候事件：事件一到就发，每天另起一个轮次记账。"
+        yield Stall(Cause.TOO_EARLY, 0, text, f"触发到 {spoken(facts.round['ends_at'])} 为止，不需要操作。")
     elif facts.round["is_rule"]:
         text = "每天自动找出日期涉及的纳税人，有人的日子另起一个轮次发送。"
         yield Stall(Cause.TOO_EARLY, 0, text, f"规则到 {spoken(facts.round['ends_at'])} 为止，不需要操作。")

@@ -1,12 +1,14 @@
 -- name: round_facts
 -- The round as it stands, and whether somebody would carry it. `uncut`: households of which no message has been
 -- cut yet (messages go to persons, so it is at least the number of messages to come). `void_reason`: why a signature
--- that there was no longer holds.
+-- that there was no longer holds. `review_owed_since`: until when an emergency should have been reviewed.
 select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.state as campaign_state, c.quiet_from,
-       r.stuck_reason, r.pause_reason, r.anchor_attribute is not null as is_rule,
+       r.stagger, c.org_id, r.stuck_reason, r.pause_reason, r.anchor_attribute is not null as is_rule, r.trigger is not null as is_triggered,
        r.canary_position is not null and r.canary_verdict is null as canary_waits, r.canary_hold, r.canary_sent_at,
        next.opens_at as opens_next, coalesce(next.households, 0)::int as closed_households,
        c.quiet_to, business_now() as now,
+       (select e.due_at from emergency_start e where e.campaign_id = c.id and e.decision is null
+        and e.due_at < business_now()) as review_owed_since,
        (select v.note from campaign_review v where v.campaign_id = c.id and v.what = 'campaign'
         and v.decision is null and v.asked_by = 'system:scheduler') as void_reason,
        greatest(coalesce(r.planned, 0) - (

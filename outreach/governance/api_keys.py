@@ -22,7 +22,15 @@ from outreach.runtime import Runtime
 _SQL = load_queries(__file__)
 MAX_DAYS = 366
 PERSONS_ONLY = frozenset(
-    {"role.assign", "account.write", "key.write", "campaign.approve", "visit.approve", "audit.read"}
+    {
+        "role.assign",
+        "account.write",
+        "key.write",
+        "campaign.approve",
+        "campaign.emergency",
+        "visit.approve",
+        "audit.read",
+    }
 )
 """Powers that no key may hold: a person stands behind them, with a session."""
 

@@ -41,8 +41,12 @@ update label set withdrawn = true where code = any(%(codes)s::text[]);
 update attribute set withdrawn = true where code = any(%(codes)s::text[]);
 
 -- name: list_labels
+-- With the words of confirmed findings, which stand beside the catalogue (statements/finding_sets.py).
 select code, name, kind, options, category, source, catalogue_version, is_local, description
-from label where not withdrawn order by category, code;
+from label where not withdrawn
+union all
+select code, name, 'flag', '{}', '疑点核实', '税种主管部门', '', false, description from finding_term
+order by category, code;
 
 -- name: list_attributes
 select code, name, type, unit, category, source, catalogue_version, is_local, description

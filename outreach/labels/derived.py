@@ -21,6 +21,7 @@ from outreach.labels.keys import (
     INDUSTRY,
     KINDS,
     RCS_READY,
+    TOPICS,
     chunk_bits,
     kind_key,
     label_key,
@@ -33,7 +34,7 @@ from outreach.labels.sets import Change, change_sets, guard_chunks, stored_range
 _SQL = load_queries(__file__)
 _LOCK = 7_640_102
 _CARE = "special_care"
-_OPT_OUT_BITS = (*CHANNELS, "all")
+_OPT_OUT_BITS = (*CHANNELS, "all", *TOPICS)
 
 Sets = Mapping[str, AbstractBitMap]
 Read = Callable[[Connection], Awaitable[Sets]]

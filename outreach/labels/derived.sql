@@ -39,11 +39,15 @@ from contact c join address a using (person_id)
 where a.usable
 
 -- name: refused
--- Bits: sms, rcs, wechat, email, wecom, dingtalk, all. A taxpayer has a pair for each refusal.
+-- Bits: sms, rcs, wechat, email, wecom, dingtalk, all, then the topics in the order of labels.keys.TOPICS. A
+-- taxpayer has a pair for each refusal; who wants no calls is in none of these sets.
 select string_agg(
     int4send(c.taxpayer_id)
     || int4send(case o.channel when 'sms' then 1 when 'rcs' then 2 when 'wechat' then 4 when 'email' then 8
-                               when 'wecom' then 16 when 'dingtalk' then 32 else 64 end),
+                               when 'wecom' then 16 when 'dingtalk' then 32 when 'all' then 64
+                               when 'topic:policy' then 128 when 'topic:reminder' then 256
+                               when 'topic:bill' then 512 when 'topic:survey' then 1024
+                               when 'topic:training' then 2048 else 0 end),
     ''::bytea)
 from contact c join opt_out o using (person_id)
 

@@ -5,6 +5,7 @@ label:credit_grade=A         a value label         attr:amount_due/sign     whos
 org:17                       direct members        attr:amount_due/0 ...    bit slices of the magnitude
 reach:sms                    a contact can be reached on the channel
 optout:sms, optout:all       the contact has refused the channel
+optout:topic:bill            the contact has refused the topic, whatever the channel
 rcs:yes                      the contact's phone reads 5G messages
 kind:enterprise              the kind of taxpayer  event:filed              to whom it has happened
 """
@@ -23,6 +24,14 @@ CHANNEL_NAMES = {
     "dingtalk": "钉钉",
     "all": "所有渠道",
 }
+TOPICS = {
+    "topic:policy": "政策宣传",
+    "topic:reminder": "办理提醒",
+    "topic:bill": "账单与政策大礼包",
+    "topic:survey": "调查与评价",
+    "topic:training": "预约与培训",
+}
+"""What publicity is about, as far as it can be refused by itself; spelled like no channel."""
 INDUSTRY = "industry"
 SLICES = 48
 """Bits of a magnitude: up to 2^48 - 1 fen, 2.8 million million yuan."""
@@ -59,8 +68,8 @@ def reach_key(channel: str) -> str:
 
 
 def optout_key(channel: str) -> str:
-    """Taxpayers whose contact has refused the channel, or `all` of them."""
-    return f"optout:{_one_of(channel, (*CHANNELS, 'all'))}"
+    """Taxpayers whose contact has refused the channel, `all` of them, or a topic."""
+    return f"optout:{_one_of(channel, (*CHANNELS, 'all', *TOPICS))}"
 
 
 def kind_key(kind: str) -> str:

@@ -6,6 +6,9 @@ select path from org_unit where id = %(id)s;
 select 'label' as what, code, name, kind as type, options, 0 as id, '' as path, '' as expression, '' as unit
 from label where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
 union all
+select 'label', code, name, 'flag', '{}', 0, '', '', ''
+from finding_term where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
+union all
 select 'attribute', code, name, type, null, 0, '', '', unit
 from attribute where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
 union all
@@ -32,6 +35,8 @@ select distinct set_key from found where set_key is not null;
 -- name: known_names
 -- Read only when a name could not be found, to offer a near one.
 (select 'label' as what, code, name from label where not withdrawn)
+union all
+(select 'label', code, name from finding_term)
 union all
 (select 'attribute', code, name from attribute where not withdrawn)
 union all

@@ -4,11 +4,11 @@ It is asked for by the person and worthless a few minutes later, so it is tried 
 did not get her code asks for another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from channels.base import Outbound
+from channels.base import Attachment, Outbound
 from channels.errors import GatewayError
 from outreach.db.sql import load_queries
 from outreach.errors import Unavailable
@@ -37,6 +37,7 @@ class Direct:
     filing: str
     purpose: str
     mark: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
 
 async def send_direct(
@@ -48,11 +49,13 @@ async def send_direct(
     template: str,
     values: dict[str, Any],
     purpose: str,
+    attachments: Sequence[Attachment] = (),
+    only_proved: bool = False,
 ) -> bool:
-    """Send a template to one person now; whether the gateway took it. Raises Unavailable without a gateway
-    that works, or without the template."""
+    """Send a template to one person now; whether the gateway took it. `only_proved`: to an address that was
+    verified, or not at all. Raises Unavailable without a gateway that works, or without the template."""
     gateway = await _gateway(rt, channel)
-    keys = {"person_id": person_id, "kind": ADDRESS_KINDS[channel]}
+    keys = {"person_id": person_id, "kind": ADDRESS_KINDS[channel], "only_proved": only_proved}
     address = await rt.db.fetch_one(SQL["person_address"], keys)
     if address is None:
         return False
@@ -63,7 +66,13 @@ async def send_direct(
         raise Unavailable(f"没有编码为 {template} 的 {channel} 模板")
     told = open_vault(rt.settings).decrypt("address", "value_enc", address["id"], address["value_enc"])
     letter = Direct(
-        channel, compile_content(channel, found["content"]), values, told, found["filing"], purpose
+        channel,
+        compile_content(channel, found["content"]),
+        values,
+        told,
+        found["filing"],
+        purpose,
+        attachments=tuple(attachments),
     )
     return await _send(rt, fleet, gateway, letter, person_id)
 
@@ -128,6 +137,8 @@ async def _send(
         filing=letter.filing,
         unsubscribe="",
     )
+    if letter.attachments:
+        message = replace(message, attachments=letter.attachments)
     if letter.mark:
         message = marked(message, letter.mark)
     (result,) = await adapter.send([message])

@@ -3,8 +3,9 @@
 select id from gateway where channel = %(channel)s and state = 'active' order by weight desc, id limit 1
 
 -- name: person_address
--- Where a person is reached on a channel.
+-- Where a person is reached on a channel; what is confidential goes to a proved address only.
 select a.id, a.value_enc from address a where a.person_id = %(person_id)s and a.kind = %(kind)s and a.usable
+  and (a.verified_at is not null or not %(only_proved)s)
 
 -- name: begin_direct
 -- Durable before it leaves: until the gateway answers nobody can tell.

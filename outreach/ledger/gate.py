@@ -80,8 +80,10 @@ class Gate:
 
 
 async def opted_out(conn: Connection, kind: str, channel: str, persons: Sequence[int]) -> frozenset[int]:
-    """Which of these persons want no message of this kind on this channel."""
-    if not KINDS[kind].honours_opt_out:
+    """Which of these persons want no message of this kind on this channel, or none on its topic."""
+    topic = KINDS[kind].topic
+    if not topic:
         return frozenset()
-    cursor = await conn.execute(SQL["opted_out"], {"persons": list(persons), "channel": channel})
+    keys = {"persons": list(persons), "channel": channel, "topic": topic}
+    cursor = await conn.execute(SQL["opted_out"], keys)
     return frozenset(row["person_id"] for row in await cursor.fetchall())

@@ -12,4 +12,4 @@ where r.state = 'running' and c.state = 'running'
 -- name: opted_out
 -- Asked in the transaction that opens a window.
 select distinct person_id from opt_out
-where person_id = any(%(persons)s) and channel in ('all', %(channel)s)
+where person_id = any(%(persons)s) and channel in ('all', %(channel)s, %(topic)s)

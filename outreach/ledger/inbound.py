@@ -18,6 +18,7 @@ from outreach.labels.sets import change_sets
 from outreach.ledger.codes import fit_ref, fit_text
 from outreach.ledger.gateways import ADDRESS_KINDS, Gateway
 from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key, shard_of
+from outreach.ledger.kinds import KINDS
 from outreach.ledger.reply_words import action_of
 from outreach.ledger.tokens import read_unsubscribe_token
 from outreach.logs import get_log
@@ -82,7 +83,7 @@ async def _person(conn: Connection, dest: int | None, kind: str, message_id: int
 
 
 async def _sent(conn: Connection, message_id: int) -> dict[str, Any] | None:
-    """Person and account of a message of ours."""
+    """Person and account of a message of ours, and its campaign's kind (null outside any round)."""
     keys = {
         "message_id": message_id,
         "shard": shard_of(message_id),
@@ -92,7 +93,8 @@ async def _sent(conn: Connection, message_id: int) -> dict[str, Any] | None:
 
 
 async def opt_out(conn: Connection, persons: Sequence[int], channel: str, source: str) -> None:
-    """Stop publicity to persons. A number that refuses stops both SMS and 5G: they reach the same phone."""
+    """Stop publicity to persons, by a channel or about a topic. A number that refuses stops both SMS and 5G:
+    they reach the same phone."""
     channels = ("sms", "rcs") if channel in ("sms", "rcs") else (channel,)
     rows = await (await conn.execute(SQL["households_of"], {"persons": list(persons)})).fetchall()
     households = BitMap([row["taxpayer_id"] for row in rows])
@@ -103,8 +105,9 @@ async def opt_out(conn: Connection, persons: Sequence[int], channel: str, source
     await change_sets(conn, changes, source=source)
 
 
-async def opt_out_by_token(rt: Runtime, token: str) -> bool:
-    """The unsubscribe page and the one-click POST; false if the token is not ours."""
+async def opt_out_by_token(rt: Runtime, token: str, *, only_topic: bool = False) -> bool:
+    """The unsubscribe page and the one-click POST: no publicity by mail any more, or none about the topic of
+    the message that carried the token. False if the token is not ours."""
     message_id = read_unsubscribe_token(rt.settings, token)
     if message_id is None:
         return False
@@ -122,7 +125,8 @@ async def opt_out_by_token(rt: Runtime, token: str) -> bool:
             "action": "opt_out",
         }
         await conn.execute(SQL["add_inbound"], row)
-        await opt_out(conn, [sent["person_id"]], "email", "one-click")
+        topic = KINDS[sent["kind"]].topic if only_topic and sent["kind"] else ""
+        await opt_out(conn, [sent["person_id"]], topic or "email", "one-click")
     return True
 
 

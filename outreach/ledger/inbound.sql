@@ -13,11 +13,12 @@ select person_id from address where dest = %(dest)s and kind = %(kind)s
 
 -- name: person_of_message
 -- The message tells whom it was for, also one outside any round.
-select m.person_id, b.gateway_id from batch b
+select m.person_id, b.gateway_id, c.kind from batch b
 join message m on m.period = b.period and m.shard = b.shard and m.id = %(message_id)s
+join round r on r.id = m.round_id join campaign c on c.id = r.campaign_id
 where b.shard = %(shard)s and b.id = %(batch_id)s
 union all
-select person_id, gateway_id from direct_message where id = %(message_id)s
+select person_id, gateway_id, null from direct_message where id = %(message_id)s
 
 -- name: add_inbound
 -- Providers repeat their pushes; the second one changes nothing.

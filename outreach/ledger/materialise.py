@@ -33,7 +33,8 @@ class Cut:
 async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, *, fallers: bool) -> Cut:
     """Cut the next messages of a step: its starters, and, if asked to look for them, those who fall to it.
 
-    Nothing if another process is at it, if enough stands ready, or if nothing is due.
+    Nothing if another process is at it, if enough stands ready, or if nothing is due. What answers an event
+    (a lap) goes into the urgent lane, whatever its kind and whatever stands ready.
     """
     async with rt.db.begin() as conn:
         keys = {"round_id": round_id, "step": step}
@@ -41,7 +42,9 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         if locked is None:
             return Cut(0, True)
         rows = await (await conn.execute(SQL["backlog"], {"channel": locked["channel"]})).fetchall()
-        gateways, limit = _share_out(await fleet.gateways(), {row["id"]: row["waiting"] for row in rows})
+        answers = locked["answers"]
+        waiting = {row["id"]: min(row["waiting"], 1) if answers else row["waiting"] for row in rows}
+        gateways, limit = _share_out(await fleet.gateways(), waiting)
         if not gateways or limit <= 0:
             return Cut(0, True)
         kind = KINDS[locked["kind"]]
@@ -53,7 +56,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
             "limit": limit,
             "kind": ADDRESS_KINDS[locked["channel"]],
             "gateways": gateways,
-            "lane": kind.lane.number,
+            "lane": (Lane.URGENT if answers else kind.lane).number,
             "weight": locked["weight"],
             "fallers": fallers and step > 0,
             "statutory": kind.lane in (Lane.STATUTORY, Lane.URGENT),
@@ -62,7 +65,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         assert cut is not None
         if cut["last"] is not None:
             await conn.execute(SQL["move_cursor"], {**keys, "cursor": cut["last"]})
-            if locked["cursor_position"] == 0:
+            if locked["cursor_position"] == 0 and not answers:
                 await _analyze(conn, locked["period"])
         return Cut(cut["n"], cut["n"] >= limit)
 

@@ -1,7 +1,7 @@
 """What a person has refused. It stops publicity, never a statutory reminder (domain: suppression gate).
 
-The sets `optout:<channel>` that planning uses follow by `outreach.labels.derived`; the row here is the
-truth, and it is asked again just before a batch is sent.
+The sets `optout:<channel>` and `optout:topic:<topic>` that planning uses follow by `outreach.labels.derived`;
+the row here is the truth, and it is asked again just before a batch is sent.
 """
 
 from datetime import datetime
@@ -13,7 +13,8 @@ _SQL = load_queries(__file__)
 
 
 async def record_opt_out(conn: Connection, person_id: int, channel: str, source: str, at: datetime) -> bool:
-    """Note that a person refuses a channel (`sms`, `rcs`, `wechat`, `email` or `all`) since `at`.
+    """Note that a person refuses a channel (`sms`, `rcs`, `wechat`, `email`, ... or `all`), or a topic on
+    every channel (`topic:policy`, ...), since `at`.
 
     `source` says where the refusal came from, as evidence. False if it was refused before: the first
     refusal and its evidence stay.
@@ -31,6 +32,6 @@ async def withdraw_opt_out(conn: Connection, person_id: int, channel: str) -> bo
 
 
 async def opt_outs_of(conn: Connection, person_id: int) -> dict[str, datetime]:
-    """Refused channels of a person and since when."""
+    """Refused channels and topics of a person and since when."""
     rows = await (await conn.execute(_SQL["of_person"], {"person_id": person_id})).fetchall()
     return {row["channel"]: row["at"] for row in rows}

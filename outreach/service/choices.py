@@ -1,4 +1,4 @@
-"""What a verified person wants no publicity by. Statutory messages go on: no choice here reaches them."""
+"""What a verified person wants no publicity by or about. No choice here reaches statutory messages."""
 
 from collections.abc import Collection
 
@@ -8,7 +8,7 @@ from outreach.clock import utc_now
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.governance.audit import append_audit
-from outreach.labels.keys import optout_key
+from outreach.labels.keys import TOPICS, optout_key
 from outreach.labels.sets import change_sets
 from outreach.registry.consent import opt_outs_of, record_opt_out, withdraw_opt_out
 
@@ -20,8 +20,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "email": ("email",),
     "wecom": ("wecom",),
     "dingtalk": ("dingtalk",),
+    **{topic: (topic,) for topic in TOPICS},
 }
-"""What can be refused, as channels: SMS and 5G messages reach the same number and go together."""
+"""What can be refused, as channels and topics: SMS and 5G messages reach the same number and go together."""
 
 
 async def refused_by(conn: Connection, person_id: int) -> frozenset[str]:
@@ -32,7 +33,7 @@ async def refused_by(conn: Connection, person_id: int) -> frozenset[str]:
 
 async def choose(conn: Connection, person_id: int, refused: Collection[str]) -> None:
     """Refuse exactly these; what was refused before and is not among them is taken back at her own wish."""
-    wanted = {channel for name in refused if name in CHOICES for channel in CHOICES[name]}
+    wanted = {one for name in refused if name in CHOICES for one in CHOICES[name]}
     before = (await opt_outs_of(conn, person_id)).keys()
     offered = {channel for channels in CHOICES.values() for channel in channels}
     added, withdrawn = wanted - before, (before & offered) - wanted

@@ -127,7 +127,9 @@ async def end_session(rt: Runtime, secret: str, remote: str) -> None:
 async def record_access(
     conn: Connection, session: StatementSession, event: str, remote: str, taxpayer_id: int, statement_id: int
 ) -> None:
-    """Audit that a document was `viewed` or `downloaded`."""
+    """Audit that a document was `viewed`, `downloaded` or `mailed`; whoever sees it has read it."""
+    if event in ("viewed", "downloaded"):
+        await conn.execute(_SQL["count_read"], {"hash": session.token_hash, "statement": statement_id})
     await _record(conn, event, session.token_hash, remote, taxpayer_id, statement_id)
 
 

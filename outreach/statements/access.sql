@@ -22,8 +22,13 @@ where created_at > now() - interval '24 hours' and (token_hash = %(hash)s or per
 
 -- name: add_code
 -- Also run, without effect, for a link that gets no code: then the database has the same to do for every link.
+-- Only the first time counts for the round's report (outreach/ledger/opened.py).
 with opened as (
-    update link set opened_at = coalesce(opened_at, business_now()) where token_hash = %(hash)s and %(send)s)
+    update link set opened_at = business_now() where token_hash = %(hash)s and %(send)s and opened_at is null
+    returning round_id, taxpayer_ids
+), counted as (
+    insert into opened_delta (round_id, what, taxpayer_ids)
+    select round_id, 'opened', taxpayer_ids from opened where round_id is not null)
 insert into one_time_code (token_hash, code_hash, expires_at, person_id)
 select %(hash)s, %(code)s, now() + make_interval(secs => %(seconds)s), %(person)s where %(send)s
 returning id, expires_at;
@@ -67,6 +72,16 @@ returning token_hash;
 -- name: add_access
 insert into statement_access (event, token_hash, network, taxpayer_id, statement_id)
 values (%(event)s, %(hash)s, %(network)s, %(taxpayer)s, %(statement)s);
+
+-- name: count_read
+-- The first time that a link shows a document: what its round's report counts.
+insert into opened_delta (round_id, what, taxpayer_ids)
+select l.round_id, s.kind, array[s.taxpayer_id]
+from link l, statement s
+where l.token_hash = %(hash)s and l.round_id is not null and s.id = %(statement)s
+  and not exists (
+      select from statement_access a
+      where a.token_hash = l.token_hash and a.statement_id = s.id and a.event in ('viewed', 'downloaded'));
 
 -- name: tries
 -- Tries of a network that were not verified, live links and dead ones alike: being slowed tells nothing.

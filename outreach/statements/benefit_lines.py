@@ -1,38 +1,52 @@
 """Lines of benefits as documents show them: grouped by rule, compared with last year and all years, each with
-its formula, document and caveat. A part's total is the sum of its lines."""
+its formula, document and caveat. A part's total is the sum of its lines.
+
+What a line says whatever its amounts is most of its text: it is written once per rule, as canonical JSON with
+places for the figures.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import orjson
+
 from outreach.statements.benefits import CAVEAT, Line, caveat_of, how_to_claim
+from outreach.statements.canonical import canonical
 from outreach.statements.household import EarlierFact
 from outreach.statements.money import ZERO
 from outreach.statements.rules import Effect, Rule, catalogue
 
 EFFECTS: tuple[Effect, ...] = ("reduction", "refund", "deduction", "timing")
+effect_of: Callable[[Rule], str] = attrgetter("effect")
+"""The kind of benefit in the yearly bill."""
 _month_of = attrgetter("month")
+_code_of = attrgetter("code")
+_amounts_of = attrgetter("amount", "last_year")
 
 
 class _Row(NamedTuple):
-    """A line of a part with its amounts, so that sorting and adding need not read texts again."""
+    """A line of a part with its figures, for sorting and adding; the text is its canonical JSON."""
 
     amount: Decimal
     last_year: Decimal
     cumulative: Decimal
-    drawn: dict[str, Any]
+    code: str
+    benefits: int
+    text: str
 
 
-@dataclass(slots=True)
-class _History:
-    """Of one kind of benefit, by family: last year, all years before, and the code used last year."""
+class _Past(NamedTuple):
+    """Of one family of benefits: the sum of last year, of all years before, and the code used last year."""
 
-    last: dict[str, Decimal] = field(default_factory=dict)
-    before: dict[str, Decimal] = field(default_factory=dict)
-    codes: dict[str, str] = field(default_factory=dict)
+    last_year: Decimal
+    before: Decimal
+    code: str
+
+
+_History = dict[str, _Past]
 
 
 def parts_by(
@@ -41,22 +55,19 @@ def parts_by(
     lines: Iterable[Line],
     earlier: Sequence[EarlierFact],
 ) -> dict[str, Any]:
-    """Lines in kinds (what `name_of` says of their rules), each on its own: they are never added up."""
-    groups: dict[str, dict[str, list[Line]]] = {name: {} for name in names}
+    """Lines in kinds (what `name_of` says of their rules), each on its own: they are never added up. Lines
+    are fragments of canonical JSON."""
+    groups: dict[str, dict[str, list[Line]]] = {}
     for line in lines:
-        groups[name_of(line.rule)].setdefault(line.rule.code, []).append(line)
+        rule = line.rule
+        groups.setdefault(name_of(rule), {}).setdefault(rule.code, []).append(line)
     histories = _histories(earlier, name_of)
     return {
-        name: _part(groups[name], histories.get(name) or _History())
-        if groups[name] or name in histories
+        name: _part(groups.get(name, {}), histories.get(name, {}))
+        if name in groups or name in histories
         else _NOTHING
         for name in names
     }
-
-
-def effect_of(rule: Rule) -> str:
-    """The kind of benefit in the yearly bill."""
-    return rule.effect
 
 
 _ZERO = str(ZERO)
@@ -73,16 +84,23 @@ _NOTHING: Mapping[str, Any] = {
 def _part(by_code: Mapping[str, list[Line]], history: _History) -> dict[str, Any]:
     """One kind of benefit: lines by rule, with last year and all years compared by family."""
     rows = [_line(grouped, history) for grouped in by_code.values()]
-    rows += [_ended(history.codes[family], history) for family, total in history.last.items() if total]
+    rows += [_ended(past) for past in history.values() if past.last_year]
     if len(rows) > 1:
-        rows.sort(key=lambda row: (-row.amount, -row.last_year, row.drawn["code"]))
-    rest = sum(history.before.values(), ZERO)
+        rows.sort(key=_code_of)
+        rows.sort(key=_amounts_of, reverse=True)
+    rest = sum([past.before for past in history.values() if not past.last_year], ZERO)
+    amount, last_year, cumulative, count = ZERO, ZERO, rest, 0
+    for row in rows:
+        amount += row.amount
+        last_year += row.last_year
+        cumulative += row.cumulative
+        count += row.benefits
     return {
-        "lines": [row.drawn for row in rows],
-        "count": sum([row.drawn["count"] for row in rows]),
-        "total": str(sum([row.amount for row in rows], ZERO)),
-        "last_year": str(sum([row.last_year for row in rows], ZERO)),
-        "cumulative": str(sum([row.cumulative for row in rows], ZERO) + rest),
+        "lines": [orjson.Fragment(row.text) for row in rows],
+        "count": count,
+        "total": str(amount),
+        "last_year": str(last_year),
+        "cumulative": str(cumulative),
         "earlier": str(rest),
     }
 
@@ -90,17 +108,14 @@ def _part(by_code: Mapping[str, list[Line]], history: _History) -> dict[str, Any
 def _histories(earlier: Sequence[EarlierFact], name_of: Callable[[Rule], str]) -> dict[str, _History]:
     histories: dict[str, _History] = {}
     rules = catalogue()
-    for fact in earlier:
-        rule = rules[fact.code]
-        name = name_of(rule)
-        history = histories.get(name)
-        if history is None:
-            history = histories[name] = _History()
-        family = rule.family
-        history.last[family] = history.last.get(family, ZERO) + fact.last_year
-        history.before[family] = history.before.get(family, ZERO) + fact.before
-        if fact.last_year:
-            history.codes[family] = fact.code
+    for code, last_year, before in earlier:
+        rule = rules[code]
+        history = histories.setdefault(name_of(rule), {})
+        known = history.get(rule.family)
+        if known is not None:
+            code = code if last_year else known.code
+            last_year, before = known.last_year + last_year, known.before + before
+        history[rule.family] = _Past(last_year, before, code)
     return histories
 
 
@@ -118,50 +133,55 @@ def said_of(code: str) -> Mapping[str, str]:
     }
 
 
+@cache
+def _form(code: str, caveat: str) -> str:
+    """A line of a rule as canonical JSON, with places for amount, count, cumulative sum, entries and last
+    year's sum in this order, which is that of their names."""
+    text, other = orjson.Fragment(b'"\0"'), orjson.Fragment(b"\0")
+    figures = {"amount": text, "count": other, "cumulative": text, "entries": other, "last_year": text}
+    return canonical({**said_of(code), "caveat": caveat, **figures}).replace("%", "%%").replace("\0", "%s")
+
+
+_NO_PAST = _Past(ZERO, ZERO, "")
+
+
 def _line(lines: Sequence[Line], history: _History) -> _Row:
-    rule = lines[0].rule
-    amount = lines[0].amount if len(lines) == 1 else sum([line.amount for line in lines], ZERO)
+    rule, count = lines[0].rule, len(lines)
+    amount = lines[0].amount if count == 1 else sum([line.amount for line in lines], ZERO)
     # Taken out, so that two versions of one family within a year do not both show its history.
-    last_year = history.last.pop(rule.family, ZERO)
-    cumulative = amount + history.before.pop(rule.family, ZERO)
-    drawn = {
-        **said_of(rule.code),
-        "amount": str(amount),
-        "count": len(lines),
-        "last_year": str(last_year),
-        "cumulative": str(cumulative),
-        "entries": entries_of(lines),
-    }
-    return _Row(amount, last_year, cumulative, drawn)
+    past = history.pop(rule.family, _NO_PAST)
+    cumulative = amount + past.before
+    figures = amount, count, cumulative, canonical(entries_of(lines)), past.last_year
+    text = _form(rule.code, said_of(rule.code)["caveat"]) % figures
+    return _Row(amount, past.last_year, cumulative, rule.code, count, text)
 
 
-def _ended(code: str, history: _History) -> _Row:
+def _ended(past: _Past) -> _Row:
     """Enjoyed last year, not this year: the comparison would not add up without it."""
-    family = catalogue()[code].family
-    last_year, cumulative = history.last[family], history.before.pop(family)
-    drawn = {
-        **said_of(code),
-        "amount": str(ZERO),
-        "count": 0,
-        "last_year": str(last_year),
-        "cumulative": str(cumulative),
-        "caveat": CAVEAT,
-        "entries": [],
-    }
-    return _Row(ZERO, last_year, cumulative, drawn)
+    text = _form(past.code, CAVEAT) % (ZERO, 0, past.before, "[]", past.last_year)
+    return _Row(ZERO, past.last_year, past.before, past.code, 0, text)
 
 
 def entries_of(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """Months that have the same figures share one entry."""
-    if len(lines) == 1:
-        line = lines[0]
-        return [{"months": [line.month], "formula": line.formula, "amount": str(line.amount)}]
+    if _are_alike(lines):
+        months = [line.month for line in lines]
+        months.sort()
+        return [{"months": months, "formula": lines[0].formula, "amount": str(lines[0].amount)}]
     same: dict[tuple[str, str], list[int]] = {}
     for line in sorted(lines, key=_month_of):
         same.setdefault((line.formula, str(line.amount)), []).append(line.month)
     return [
         {"months": months, "formula": formula, "amount": amount} for (formula, amount), months in same.items()
     ]
+
+
+def _are_alike(lines: Sequence[Line]) -> bool:
+    """The usual case: one line, or every month the same."""
+    if len(lines) < 2:
+        return bool(lines)
+    _, _, amount, formula, _ = lines[0]
+    return all(line.formula == formula and line.amount == amount for line in lines)
 
 
 def grouped_by_rule(lines: Iterable[Line]) -> Iterable[list[Line]]:

@@ -55,17 +55,21 @@ def compute_line(code: str, month: int, inputs: Mapping[str, str], *, province: 
     column that is missing or wrong; for benefits by list also when the list was not checked.
     """
     rule, when = _way(code, month)
-    result = _result(code, when, province, tuple(inputs.items()))
-    return Line(rule, month, result.amount, result.formula, result.figures)
+    amount, formula, figures = _result(code, when, province, tuple(inputs.items()))
+    return Line(rule, month, amount, formula, figures)
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=1_024)
 def _result(code: str, when: int, province: str, items: tuple[tuple[str, str], ...]) -> Computed:
-    """Kept, because many report the same: two children, each month's purchase, a shop below the threshold."""
+    """Kept, because many report the same: two children, each month's purchase, a shop below the threshold.
+    Not many are kept, so that they stay in the processor's cache."""
     given = Inputs(dict(items))
     if code in LISTED:
         _require_listed(catalogue()[code], given)
-    return COMPUTATIONS[code](given, Context(code, when, province))
+    return COMPUTATIONS[code](given, _context(code, when, province))
+
+
+_context = lru_cache(maxsize=1_024)(Context)
 
 
 @lru_cache(maxsize=4_096)

@@ -1,7 +1,6 @@
 """What a computation takes beside its inputs, and what it gives."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,8 +8,7 @@ from outreach.statements.inputs import Inputs
 from outreach.statements.money import ZERO, to_fen
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The tax period (yyyymm; 0 unless the code stands in its module's BY_MONTH) and the province (GB/T 2260
     code, '' when unknown)."""
 
@@ -33,8 +31,8 @@ Computation = Callable[[Inputs, Context], Computed]
 
 def computed(amount: Decimal, formula: str, **figures: Decimal) -> Computed:
     """A result with everything rounded to the fen."""
-    for name, value in figures.items():
-        figures[name] = to_fen(value)
+    for name in figures:
+        figures[name] = to_fen(figures[name])
     return Computed(to_fen(amount), formula, figures)
 
 

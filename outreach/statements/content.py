@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-import orjson
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
 from outreach.statements.benefit_lines import EFFECTS, effect_of, parts_by, unclaimed_part
 from outreach.statements.benefits import Line, compute_line
+from outreach.statements.canonical import canonical
 from outreach.statements.due import due_rows
 from outreach.statements.household import Household, TaxFact
 from outreach.statements.money import ZERO
@@ -70,22 +71,18 @@ def credit_of(home: Household) -> dict[str, str | None]:
     return {"grade": home.annual.credit_grade, "last_grade": home.last_grade}
 
 
-def canonical(content: Mapping[str, Any]) -> str:
-    """The one text of a content: what is hashed and what is sealed."""
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
-
-
 def lasting(content: Mapping[str, Any]) -> str:
     """The canonical text of what decides about a new version: due dates move by themselves and do not."""
     return canonical({name: part for name, part in content.items() if name != "due"})
 
 
-def content_hash(text: str, algorithm: str = "sha256") -> bytes:
+def content_hash(text: str | bytes, algorithm: str = "sha256") -> bytes:
     """SHA-256 or SM3 (GB/T 32905) of the canonical text: 32 bytes."""
+    encoded = text.encode() if isinstance(text, str) else text
     if algorithm == "sha256":
-        return hashlib.sha256(text.encode()).digest()
+        return hashlib.sha256(encoded).digest()
     hashed = Hash(SM3())
-    hashed.update(text.encode())
+    hashed.update(encoded)
     return hashed.finalize()
 
 
@@ -95,29 +92,36 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return algorithm
 
 
+_tax_type_of = attrgetter("tax_type")
+_paid_of = attrgetter("paid")
+
+
 def _paid(taxes: Sequence[TaxFact]) -> dict[str, Any]:
-    rows = sorted(
-        (t for t in taxes if t.declared or t.paid or t.refunded or t.late_fee),
-        key=lambda t: (-t.paid, t.tax_type),
-    )
+    facts = [t for t in taxes if t.declared or t.paid or t.refunded or t.late_fee]
+    if len(facts) > 1:
+        facts.sort(key=_tax_type_of)
+        facts.sort(key=_paid_of, reverse=True)
+    rows = []
+    declared = paid = refunded = late_fee = ZERO
+    for fact in facts:
+        rows.append({"tax_type": fact.tax_type, **_amounts(*fact[1:5])})
+        declared += fact.declared
+        paid += fact.paid
+        refunded += fact.refunded
+        late_fee += fact.late_fee
     return {
-        "rows": [
-            {
-                "tax_type": t.tax_type,
-                "declared": str(t.declared),
-                "paid": str(t.paid),
-                "refunded": str(t.refunded),
-                "late_fee": str(t.late_fee),
-            }
-            for t in rows
-        ],
-        "total": {
-            "declared": str(sum([t.declared for t in rows], ZERO)),
-            "paid": str(sum([t.paid for t in rows], ZERO)),
-            "refunded": str(sum([t.refunded for t in rows], ZERO)),
-            "late_fee": str(sum([t.late_fee for t in rows], ZERO)),
-        },
+        "rows": rows,
+        "total": _amounts(declared, paid, refunded, late_fee),
         "last_year": str(sum([t.paid_last_year for t in taxes], ZERO)),
+    }
+
+
+def _amounts(declared: Decimal, paid: Decimal, refunded: Decimal, late_fee: Decimal) -> dict[str, str]:
+    return {
+        "declared": str(declared),
+        "paid": str(paid),
+        "refunded": str(refunded),
+        "late_fee": str(late_fee),
     }
 
 

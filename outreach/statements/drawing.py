@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from outreach.statements.canonical import canonical_bytes
 from outreach.statements.facts import BlockFacts, households
 from outreach.statements.kinds import DOCUMENT_KINDS
 
 
 class Drawn(NamedTuple):
-    """A document as members of its canonical JSON object, without braces: what sorts before `due`, the due
-    dates, what sorts between them and `issue`, the rest. Pieces may be empty."""
+    """The canonical JSON of a document in pieces: up to the due dates, the due dates, what comes between them
+    and the value of `issue`, the rest."""
 
     head: bytes
     due: bytes
@@ -29,12 +30,12 @@ class Drawn(NamedTuple):
     benefits: int
 
     def lasting(self) -> bytes:
-        """As `content.lasting`: due dates move by themselves and are left out."""
-        return _object(self.head, self.body, self.rest)
+        """As `content.lasting`: due dates move by themselves and are left out, and there is no issue yet."""
+        return b"%b%b%b" % (self.head, self.body[1 : -len(_ISSUE)], self.rest[1:])
 
-    def text(self, issue: Mapping[str, Any]) -> str:
-        """As `content.canonical` of the document with its issue."""
-        return _object(self.head, self.due, self.body, _members({"issue": issue}), self.rest).decode()
+    def text(self, issue: bytes) -> bytes:
+        """As `content.canonical` of the document with its issue, whose own canonical JSON is given."""
+        return b"%b%b%b%b%b" % (self.head, self.due, self.body, issue, self.rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,18 @@ class Task:
     entered: Mapping[int, date]
 
 
+_MARK = b"\0"
+_DUE, _ISSUE = b'"due":', b'"issue":'
+
+
 def draw(document: Mapping[str, Any]) -> Drawn:
     """The pieces of a document that a builder has made."""
-    head = {name: part for name, part in document.items() if name < "due"}
-    body = {name: part for name, part in document.items() if "due" < name < "issue"}
-    rest = {name: part for name, part in document.items() if name > "issue"}
-    due = {"due": document["due"]}
-    return Drawn(_members(head), _members(due), _members(body), _members(rest), _count_benefits(document))
+    # JSON never holds this byte by itself.
+    later = orjson.Fragment(_MARK)
+    whole = canonical_bytes({**document, "due": later, "issue": later})
+    head, _, tail = whole.partition(_DUE + _MARK)
+    body, _, rest = tail.partition(_MARK)
+    return Drawn(head, _DUE + canonical_bytes(document["due"]), body, rest, _count_benefits(document))
 
 
 def _count_benefits(document: Mapping[str, Any]) -> int:
@@ -61,14 +67,6 @@ def _count_benefits(document: Mapping[str, Any]) -> int:
         return int(document["count"])
     parts = document.get("enjoyed") or document.get("parts") or {}
     return sum([len(part["lines"]) for part in parts.values()])
-
-
-def _object(*members: bytes) -> bytes:
-    return b"{%b}" % b",".join([part for part in members if part])
-
-
-def _members(content: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)[1:-1]
 
 
 def draw_block(facts: BlockFacts, task: Task) -> Sequence[Drawn | None]:

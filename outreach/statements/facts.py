@@ -75,16 +75,28 @@ def households(facts: BlockFacts, year: int) -> list[Household]:
         taxpayer_id: Household(taxpayer_id, kind, name, masked, authority, facts.province)
         for taxpayer_id, kind, name, masked, authority in facts.homes
     }
-    for taxpayer_id, tax_type, *amounts in facts.taxes:
-        homes[taxpayer_id].taxes.append(TaxFact(tax_type, *map(Decimal, amounts)))
-    for taxpayer_id, month, code, claimed, inputs in facts.benefits:
-        homes[taxpayer_id].benefits.append(BenefitFact(month, code, claimed, orjson.loads(inputs)))
+    for taxpayer_id, tax_type, declared, paid, refunded, late_fee, paid_last_year in facts.taxes:
+        fact = TaxFact(
+            tax_type,
+            Decimal(declared),
+            Decimal(paid),
+            Decimal(refunded),
+            Decimal(late_fee),
+            Decimal(paid_last_year),
+        )
+        homes[taxpayer_id].taxes.append(fact)
+    parsed: dict[str, Mapping[str, str]] = {}
+    for taxpayer_id, month, code, claimed, text in facts.benefits:
+        inputs = parsed.get(text)
+        if inputs is None:
+            inputs = parsed[text] = orjson.loads(text)
+        homes[taxpayer_id].benefits.append(BenefitFact(month, code, claimed, inputs))
     for taxpayer_id, code, last_year, before in facts.earlier:
         homes[taxpayer_id].earlier.append(EarlierFact(code, Decimal(last_year), Decimal(before)))
-    for taxpayer_id, of_year, grade, *amounts in facts.annual:
+    for taxpayer_id, of_year, grade, *texts in facts.annual:
         home = homes[taxpayer_id]
         if of_year == year:
-            home.annual = AnnualFact(grade, *(None if text is None else Decimal(text) for text in amounts))
+            home.annual = AnnualFact(grade, *(None if text is None else Decimal(text) for text in texts))
         else:
             home.last_grade = grade
     for taxpayer_id, name, value in facts.marks:

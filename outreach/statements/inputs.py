@@ -129,7 +129,8 @@ class Inputs:
 
     def number(self, key: str) -> Decimal:
         """An amount, a ratio or a count. Raises InvalidInput as `text` does."""
-        return Decimal(self.text(key))
+        value = self._values.get(key)
+        return Decimal(self.text(key) if value is None else value)
 
     def yes(self, key: str) -> bool:
         """A yes-or-no input. Raises InvalidInput as `text` does."""

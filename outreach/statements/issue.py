@@ -9,7 +9,16 @@ import asyncio
 import gc
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,7 +26,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from psycopg.errors import UniqueViolation
-from psycopg.rows import tuple_row
+from psycopg.rows import scalar_row, tuple_row
 from psycopg.types.string import BytesBinaryDumper
 
 from outreach.clock import in_beijing
@@ -28,6 +37,7 @@ from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput, NotFound
 from outreach.governance.vault import Vault, open_vault
 from outreach.runtime import Runtime, close_runtime, open_runtime
+from outreach.statements.canonical import canonical_bytes
 from outreach.statements.content import content_hash
 from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
 from outreach.statements.facts import BlockFacts, read_facts
@@ -36,8 +46,10 @@ from outreach.statements.marks import Marks, marks_of, read_marks
 
 _SQL = load_queries(__file__)
 _BLOCK = 2_000
-_SHARE = 8
-"""Blocks that a process does at one go: so many that connecting does not count."""
+_SHARE = 32
+"""Blocks that a process does at one go, at most: so many that connecting does not count."""
+_SHARES = 4
+"""Shares of a process, at least, where there are blocks enough: all processes end at about the same time."""
 _MOST_ATTEMPTS = 5
 _COLUMNS = (
     ("id", "int8"),
@@ -205,7 +217,8 @@ async def _do_elsewhere(
     """In processes; no more shares are given out than are worked on, so that breaking off ends soon."""
     loop, settings = asyncio.get_running_loop(), rt.settings.model_copy(update={"pool_size": 2})
     with start_executor(processes) as pool:
-        shares = (pages[start : start + _SHARE] for start in range(0, len(pages), _SHARE))
+        size = max(1, min(_SHARE, len(pages) // (processes * _SHARES)))
+        shares = (pages[start : start + size] for start in range(0, len(pages), size))
         under_way: set[asyncio.Future[Counter[str]]] = set()
         try:
             while True:
@@ -254,11 +267,9 @@ async def _do_block(rt: Runtime, run: _Run, page: Page, draw: Draw) -> Counter[s
             facts, latest = await _read(rt, conn, run, page)
         drawn = await draw(facts, run.task)
         try:
-            counts = await _write_block(rt, run, [home[0] for home in facts.homes], drawn, latest)
+            return await _write_block(rt, run, [home[0] for home in facts.homes], drawn, latest)
         except UniqueViolation:
             continue
-        if counts is not None:
-            return counts
     raise Conflict("另一次出具正在更新同一批纳税人的文书，请稍后再次出具；已写入的不会重复。")
 
 
@@ -284,13 +295,11 @@ async def _write_block(
     ids: Sequence[int],
     drawn: Sequence[Drawn | None],
     latest: Mapping[int, _Latest],
-) -> Counter[str] | None:
-    """None when another run wrote since our snapshot, perhaps from newer facts. Raises UniqueViolation when
-    it writes at this moment: of two same versions PostgreSQL lets one in."""
+) -> Counter[str]:
+    """Raises UniqueViolation when another run wrote since our snapshot: of two same versions PostgreSQL lets
+    one in, so that no older facts follow newer ones."""
     counts = Counter(households=len(ids))
     async with rt.db.begin() as conn:
-        if await _latest(conn, run, list(ids)) != latest:
-            return None
         await _write(conn, open_vault(rt.settings), run, zip(ids, drawn, strict=True), latest, counts)
     return counts
 
@@ -321,13 +330,10 @@ async def _write(
 
 
 async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fresh]) -> None:
-    taken = await (await conn.execute(_SQL["take_ids"], {"n": len(fresh)})).fetchall()
-    ids = [row["id"] for row in taken]
-    texts = [
-        one.drawn.text(_issue(run, statement_id, one.old))
-        for statement_id, one in zip(ids, fresh, strict=True)
-    ]
-    sealed = vault.encrypt_many("statement", "content_enc", ids, texts)
+    ids = await _take_ids(conn, len(fresh))
+    issues = _issues(run, ids, [one.old for one in fresh])
+    texts = [one.drawn.text(issue) for one, issue in zip(fresh, issues, strict=True)]
+    sealed = vault.seal_many("statement", "content_enc", ids, texts)
     rows = (
         (
             statement_id,
@@ -348,19 +354,32 @@ async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fres
     await copy_rows(conn, "statement", _COLUMNS, rows)
 
 
-def _issue(run: _Run, statement_id: int, old: _Latest | None) -> dict[str, Any]:
-    """The part of a document that is its own: number, version, time, and the random serial of its hash."""
+async def _take_ids(conn: Connection, count: int) -> list[int]:
+    async with conn.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(_SQL["take_ids"], {"n": count})
+        return await cursor.fetchall()
+
+
+_SERIAL = 16
+
+
+def _issues(run: _Run, ids: Sequence[int], olds: Sequence[_Latest | None]) -> Iterator[bytes]:
+    """Of each document the part that is its own: number, version, time, and the random serial of its hash."""
+    # One system call for many serials.
+    serials = secrets.token_hex(_SERIAL * len(ids))
     # Named only where it is another than that of all documents before: their texts stay what they were.
     named = {} if run.digest == "sha256" else {"digest": run.digest}
-    return {
-        **named,
-        "number": document_number(run.year, statement_id),
-        "version": old.version + 1 if old else 1,
-        "supersedes": document_number(run.year, old.id) if old else None,
-        "reason": run.reason if old else "",
-        "at": run.shown_at,
-        "serial": secrets.token_hex(16),
-    }
+    for place, (statement_id, old) in enumerate(zip(ids, olds, strict=True)):
+        issue = {
+            **named,
+            "number": document_number(run.year, statement_id),
+            "version": old.version + 1 if old else 1,
+            "supersedes": document_number(run.year, old.id) if old else None,
+            "reason": run.reason if old else "",
+            "at": run.shown_at,
+            "serial": serials[2 * _SERIAL * place : 2 * _SERIAL * (place + 1)],
+        }
+        yield canonical_bytes(issue)
 
 
 def document_number(year: int, statement_id: int) -> str:

@@ -32,7 +32,7 @@ def parse_decimal(text: str) -> Decimal:
 
 def yuan(amount: Decimal) -> str:
     """1,234,567.89, always with two decimals."""
-    return f"{amount.quantize(FEN, ROUND_HALF_UP):,.2f}"
+    return f"{amount.quantize(FEN, ROUND_HALF_UP):,f}"
 
 
 def plain(number: Decimal) -> str:

@@ -16,28 +16,26 @@ _NIL = Decimal(0)
 
 def _exempt_up_to(monthly: int) -> Computation:
     """Exempt when sales do not exceed the threshold, which is included (announcements up to 2025)."""
+    limits = {period: Decimal(monthly * months) for period, months in _MONTHS.items()}
+    thresholds = {period: (limit, yuan(limit)) for period, limit in limits.items()}
 
     def compute(inputs: Inputs, context: Context) -> Computed:
-        sales, threshold = inputs.number("sales"), _threshold(inputs, monthly)
-        if sales > threshold:
-            return nothing(f"销售额 {yuan(sales)} 元超过 {yuan(threshold)} 元，不适用免税")
-        saved, shown = sales * _LEVY, yuan(sales)
+        sales, threshold = inputs.number("sales"), thresholds.get(inputs.text("period"))
+        if threshold is None:
+            raise InvalidInput(
+                "该优惠按月或按季计算，「计税期」请填写「月」或「季」。", field=BY_KEY["period"].header
+            )
+        limit, shown = threshold
+        if sales > limit:
+            return nothing(f"销售额 {yuan(sales)} 元超过 {shown} 元，不适用免税")
+        saved, sold = sales * _LEVY, yuan(sales)
         return computed(
             saved,
-            f"销售额 {shown} 元未超过 {yuan(threshold)} 元（含本数），免征：{shown} × 3% = {yuan(saved)} 元",
+            f"销售额 {sold} 元未超过 {shown} 元（含本数），免征：{sold} × 3% = {yuan(saved)} 元",
             payable=_NIL,
         )
 
     return compute
-
-
-def _threshold(inputs: Inputs, monthly: int) -> Decimal:
-    months = _MONTHS.get(inputs.text("period"))
-    if months is None:
-        raise InvalidInput(
-            "该优惠按月或按季计算，「计税期」请填写「月」或「季」。", field=BY_KEY["period"].header
-        )
-    return Decimal(monthly * months)
 
 
 def _below_threshold_2026(inputs: Inputs, context: Context) -> Computed:

@@ -19,8 +19,9 @@ from outreach.web.public_binding import add_binding_pages
 from outreach.web.public_entry import add_entry_pages
 from outreach.web.public_info import add_info_pages
 from outreach.web.public_leaflets import add_leaflet_pages
+from outreach.web.public_mail import add_mail_pages
 from outreach.web.public_pages import FOLDER, HEADERS, STATIC, Site, public_route
-from outreach.web.public_types import Binding, Explanation, MessageProof, Rating
+from outreach.web.public_types import Binding, Explanation, Mailing, MessageProof, Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ class PublicDeps:
     send_code        (person id, code, expiry): send a one-time code to her phone of record
     check_message    (code at the end of a message): when, which bureau, which kind; None when there is none
     explain_message  (the same code): purpose, legal basis and the sentence that explains it; None likewise
-    stop_messages    (token of the unsubscribe link, 'page' or 'one-click'): record the opt-out; an unknown
-                     token is ignored in silence
+    stop_messages    (token of the unsubscribe link, 'page', 'one-click' or 'topic'): record the opt-out
+                     of all publicity by that channel, or of the message's topic only; an unknown token is
+                     ignored in silence
     rate             (rating of a statement): hand it to the service desk
     binding          reminders on WeChat; None: not offered
+    mailing          documents by e-mail; None: not offered
     """
 
     rt: Runtime
@@ -43,6 +46,7 @@ class PublicDeps:
     stop_messages: Callable[[str, str], Awaitable[None]]
     rate: Callable[[Rating], Awaitable[None]]
     binding: Binding | None = None
+    mailing: Mailing | None = None
 
 
 def make_public_router(deps: PublicDeps) -> APIRouter:
@@ -51,7 +55,8 @@ def make_public_router(deps: PublicDeps) -> APIRouter:
     site = Site(settings.signature, settings.base_url, settings.secure_cookies)
     router = APIRouter(route_class=public_route(site), include_in_schema=False)
     add_entry_pages(router, site, deps.rt, deps.send_code)
-    add_bill_pages(router, site, deps.rt, deps.rate)
+    add_bill_pages(router, site, deps.rt, deps.rate, offers_mail=deps.mailing is not None)
+    add_mail_pages(router, site, deps.rt, deps.mailing)
     add_info_pages(router, site, deps.rt, deps)
     add_leaflet_pages(router, site, deps.rt)
     add_answer_pages(router, site, deps.rt)

@@ -1,4 +1,4 @@
-"""Which messages she gets: publicity by channel can be refused, what the law obliges us to tell cannot."""
+"""Which messages she gets: publicity can be refused by channel and topic, what the law demands cannot."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
+from outreach.labels.keys import TOPICS
 from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
 from outreach.service.choices import CHOICES, choose, refused_by
@@ -25,10 +26,8 @@ def add_choice_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
             if visit is None or visit.person_id is None:
                 return over(request, site)
             refused = await refused_by(conn, visit.person_id)
-        stoppable = [kind.name for kind in KINDS.values() if kind.honours_opt_out]
-        return page(
-            request, site, "choices.html", choices=list(CHOICES), refused=refused, stoppable=stoppable
-        )
+        channels = [name for name in CHOICES if name not in TOPICS]
+        return page(request, site, "choices.html", channels=channels, topics=topic_kinds(), refused=refused)
 
     @router.post("/answers/choices", openapi_extra=_PUBLIC)
     async def save(request: Request, refused: Annotated[Sequence[str], Form()] = ()) -> Response:
@@ -39,3 +38,8 @@ def add_choice_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
                 return over(request, site)
             await choose(conn, visit.person_id, refused)
         return go("/answers?done=choices")
+
+
+def topic_kinds() -> dict[str, list[str]]:
+    """The topics, each with the names of its kinds of message."""
+    return {topic: [kind.name for kind in KINDS.values() if kind.topic == topic] for topic in TOPICS}

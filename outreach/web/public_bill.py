@@ -32,14 +32,16 @@ _PUBLIC = {"x-permission": "public"}
 _SQL = load_queries(__file__)
 
 
-def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> None:
+def add_bill_pages(
+    router: APIRouter, site: Site, rt: Runtime, rate: Rate, *, offers_mail: bool = False
+) -> None:
     """GET /statement, .pdf, /statement/share, /statement/share.svg; POST /statement/rate, /statement/end."""
 
     @router.get("/statement", openapi_extra=_PUBLIC)
     async def statement(request: Request, n: int = 0) -> Response:
-        opened = await _open(request, site, rt, n, "viewed")
+        opened = await open_document(request, site, rt, n, "viewed")
         if opened is None:
-            return _over(request, site)
+            return visit_over(request, site)
         _, documents, chosen = opened
         address = check_address(site.base_url, chosen.digest)
         w = words(display_of(request).language)
@@ -47,14 +49,14 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
             request, site, f"{chosen.kind}.html", view=document_view(chosen, w), bill=bill_view(chosen, w),
             document=chosen, documents=documents, n=documents.index(chosen), check_address=address,
             qr=qr_path(address), rated="rated" in request.query_params,
-            wechat=await rt.db.fetch_one(_SQL["wechat"]) is not None,
+            wechat=await rt.db.fetch_one(_SQL["wechat"]) is not None, mail=offers_mail,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)
     async def pdf(request: Request, n: int = 0) -> Response:
-        opened = await _open(request, site, rt, n, "downloaded")
+        opened = await open_document(request, site, rt, n, "downloaded")
         if opened is None:
-            return _over(request, site)
+            return visit_over(request, site)
         chosen = opened[2]
         body = await asyncio.to_thread(render_pdf, chosen.content, chosen.digest, site.base_url)
         name = f'attachment; filename="{chosen.content["issue"]["number"]}.pdf"'
@@ -62,15 +64,15 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
 
     @router.get("/statement/share", openapi_extra=_PUBLIC)
     async def share(request: Request, n: int = 0) -> Response:
-        opened = await _open(request, site, rt, n, None)
-        return page(request, site, "share.html", n=n) if opened else _over(request, site)
+        opened = await open_document(request, site, rt, n, None)
+        return page(request, site, "share.html", n=n) if opened else visit_over(request, site)
 
     @router.get("/statement/share.svg", openapi_extra=_PUBLIC)
     async def picture(request: Request, n: int = 0) -> Response:
         # No name, no amount, no number: what she shares shows nothing that is hers alone.
-        opened = await _open(request, site, rt, n, None)
+        opened = await open_document(request, site, rt, n, None)
         if opened is None:
-            return _over(request, site)
+            return visit_over(request, site)
         w, document = words(display_of(request).language), opened[2]
         title = w[f"title_{document.kind}"].format(year=document.year)
         return drawing(site, "share.svg", w=w, title=title, qr=qr_path(f"{site.base_url}/leaflets"))
@@ -82,9 +84,9 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
         require_own_page(request)
         if not stars:
             return notice(request, site, "wrong_title", "choose_rating", status=400, back=f"/statement?n={n}")
-        opened = await _open(request, site, rt, n, None)
+        opened = await open_document(request, site, rt, n, None)
         if opened is None:
-            return _over(request, site)
+            return visit_over(request, site)
         await rate(Rating(opened[2].taxpayer_id, opened[2].id, stars))
         return go(f"/statement?n={n}&rated=1#rate")
 
@@ -101,7 +103,7 @@ def add_bill_pages(router: APIRouter, site: Site, rt: Runtime, rate: Rate) -> No
         return notice(request, site, "left_title", "left_text")
 
 
-async def _open(
+async def open_document(
     request: Request, site: Site, rt: Runtime, n: int, event: str | None
 ) -> tuple[StatementSession, list[Document], Document] | None:
     """The visit, its documents and the n-th of them, recorded; None when the visit is over."""
@@ -116,5 +118,6 @@ async def _open(
     return session, documents, chosen
 
 
-def _over(request: Request, site: Site) -> Response:
+def visit_over(request: Request, site: Site) -> Response:
+    """The visit has ended; its link begins another."""
     return notice(request, site, "session_over_title", "session_over_text", status=401)

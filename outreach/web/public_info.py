@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from outreach.runtime import Runtime
 from outreach.statements.access import note_miss
 from outreach.statements.documents import check_digest
+from outreach.web.public_answers_choices import topic_kinds
 from outreach.web.public_entry import remote_of, slow_down
 from outreach.web.public_pages import Site, go, notice, page
 from outreach.web.public_types import InfoDeps
@@ -71,15 +72,18 @@ def _add_stop(router: APIRouter, site: Site, deps: InfoDeps) -> None:
     @router.post("/u/{token}", openapi_extra=_PUBLIC)
     async def stop(request: Request, token: str) -> Response:
         # RFC 8058 section 3.1: the mail program posts this body and wants no page, no cookie, no redirect.
-        one_click = (await request.form()).get("List-Unsubscribe") == "One-Click"
-        await deps.stop_messages(token[:200], "one-click" if one_click else "page")
+        form = await request.form()
+        one_click = form.get("List-Unsubscribe") == "One-Click"
+        only_topic = not one_click and form.get("only") == "topic"
+        how = "one-click" if one_click else "topic" if only_topic else "page"
+        await deps.stop_messages(token[:200], how)
         if one_click:
             return Response(status_code=204)
         return go("/stopped")
 
     @router.get("/stop", openapi_extra=_PUBLIC)
     async def how_to_stop(request: Request) -> Response:
-        return notice(request, site, "stop_title", "stop_how")
+        return page(request, site, "stop_how.html", topics=topic_kinds())
 
     @router.get("/stopped", openapi_extra=_PUBLIC)
     async def stopped(request: Request) -> Response:

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from psycopg.errors import OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
@@ -37,8 +38,6 @@ STATIC = {
 LANGUAGES = ("zh", "en", "mn")
 SIZES = ("normal", "large")
 MONGOLIAN_NAME = "ᠮᠣᠩᠭᠣᠯ"
-MONGOLIAN_HEADING = "ᠲᠠᠲᠠᠪᠤᠷᠢ\u202fᠶᠢᠨ ᠳᠠᠩᠰᠠ"
-"""'Tax statement'; to be reviewed by a translator before use, docs/statements.md."""
 _YEAR_SECONDS = 31_536_000
 HEADERS = {
     "Content-Security-Policy": (
@@ -77,12 +76,32 @@ def display_of(request: Request) -> Display:
     return Display(language if language in LANGUAGES else LANGUAGES[0], size if size in SIZES else SIZES[0])
 
 
+class Bilingual(str):
+    """A Chinese text with its Mongolian twin, which stands upright beside it where there is room for both."""
+
+    mongol: str
+
+    def __new__(cls, chinese: str, mongol: str) -> "Bilingual":
+        made = super().__new__(cls, chinese)
+        made.mongol = mongol
+        return made
+
+
 @cache
 def words(language: str) -> Mapping[str, str]:
-    """All texts of a language; Mongolian pages show the Chinese texts beside a vertical heading."""
-    name = "en" if language == "en" else "zh"
+    """All texts of a language. Mongolian pages show the Chinese texts, and beside them what the bureau's
+    translator has put into the Mongolian files; what is missing there stays Chinese alone."""
+    if language != "mn":
+        return _texts(language)
+    twins = _texts("mn")
+    return {
+        key: Bilingual(text, twins[key]) if twins.get(key) else text for key, text in _texts("zh").items()
+    }
+
+
+def _texts(language: str) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for file in (f"{name}.json", f"{name}_answers.json"):
+    for file in (f"{language}.json", f"{language}_answers.json"):
         texts |= json.loads((FOLDER / "words" / file).read_text(encoding="utf-8"))
     return texts
 
@@ -96,7 +115,6 @@ def page(request: Request, site: Site, template: str, *, status: int = 200, **co
         "signature": site.signature,
         "switch": _switcher(request),
         "mongolian_name": MONGOLIAN_NAME,
-        "mongolian_heading": MONGOLIAN_HEADING,
         "asset": asset,
     }
     text = _environment().get_template(template).render(frame | context)
@@ -132,6 +150,13 @@ def _switcher(request: Request) -> Callable[..., str]:
     return lambda **changed: "?" + urlencode({**kept, **changed})
 
 
+def _both(text: str) -> str:
+    if not isinstance(text, Bilingual):
+        return text
+    twins = Markup('<span class="both"><span class="upright" lang="mn-Mong">{}</span><span>{}</span></span>')
+    return twins.format(text.mongol, str(text))
+
+
 @cache
 def _digest(name: str) -> str:
     return hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
@@ -146,6 +171,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["both"] = _both
+    environment.filters["mongol"] = lambda text: text.mongol if isinstance(text, Bilingual) else text
     environment.filters["yuan"] = lambda text: yuan(Decimal(text))
     environment.filters["readable"] = readable
     environment.filters["stamp"] = lambda moment: in_beijing(moment).strftime("%Y-%m-%d %H:%M")

@@ -49,6 +49,28 @@ class Binding:
     confirm: Callable[[str, bytes], Awaitable[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class PdfMail:
+    """A document that leaves as a file: its number, its check value in hex, the octets of the PDF."""
+
+    number: str
+    digest: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """Letters to the address on file of a verified person; each tells whether the gateway took it. Both raise
+    Unavailable without a gateway that works.
+
+    code      (person, code): proves that she reads that mailbox
+    document  (person, PDF): only to an address that was proved
+    """
+
+    code: Callable[[int, str], Awaitable[bool]]
+    document: Callable[[int, PdfMail], Awaitable[bool]]
+
+
 class InfoDeps(Protocol):
     """The part of the wiring that the information pages use."""
 

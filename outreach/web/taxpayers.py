@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import partial
 
+from channels.base import Attachment
 from outreach.db.sql import load_queries
 from outreach.ledger.bindings import begin_binding, confirm_binding, take_binding
 from outreach.ledger.direct import send_direct
@@ -13,12 +14,36 @@ from outreach.runtime import Runtime
 from outreach.service.ratings import keep_rating
 from outreach.web.public import PublicDeps
 from outreach.web.public_binding import BACK
-from outreach.web.public_types import Binding, Explanation, MessageProof, Rating
+from outreach.web.public_types import Binding, Explanation, Mailing, MessageProof, PdfMail, Rating
 
 _SQL = load_queries(__file__)
 
 CODE_TEMPLATE = "one_time_code"
 """The SMS template that carries a one-time code; it comes with the product."""
+MAIL_CODE, MAIL_DOCUMENT = "mail_code", "statement_mail"
+_CLOSING = "咨询请拨打12366。工作人员不会索要您的银行卡号、密码和验证码。"
+LETTERS: dict[str, tuple[str, dict[str, str]]] = {
+    MAIL_CODE: (
+        "邮箱验证码",
+        {
+            "subject": "邮箱验证码",
+            "text": "您正在请求把账单发送到本邮箱，验证码{{ code }}，10分钟内有效。如非本人操作请忽略。"
+            + _CLOSING,
+            "html": "",
+        },
+    ),
+    MAIL_DOCUMENT: (
+        "账单文件",
+        {
+            "subject": "您请求发送的文书（{{ number }}）",
+            "text": "您在核验身份后请求发送的文书，编号{{ number }}，见附件。仅供参考，以申报数据为准。"
+            "校验值{{ digest }}，可在核验页面核对真伪。" + _CLOSING,
+            "html": "",
+        },
+    ),
+}
+"""The letters that a verified visitor asks for, by code: name and content; they come with the product."""
+LETTER_VARIABLES = frozenset({"number", "digest"})
 
 
 def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
@@ -46,8 +71,8 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
         reason = f"您或您负责的户符合“{row['name']}”的提醒条件，且当时尚未办结。"
         return Explanation(row["bureau"], row["purpose"], row["legal_basis"], reason, row["started_at"])
 
-    async def stop_messages(token: str, _how: str) -> None:
-        await opt_out_by_token(rt, token)
+    async def stop_messages(token: str, how: str) -> None:
+        await opt_out_by_token(rt, token, only_topic=how == "topic")
 
     async def rate(rating: Rating) -> None:
         await keep_rating(rt, rating.taxpayer_id, rating.statement_id, rating.stars)
@@ -57,4 +82,31 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
         partial(take_binding, rt, fleet),
         partial(confirm_binding, rt),
     )
-    return PublicDeps(rt, send_code, check_message, explain_message, stop_messages, rate, binding)
+    mailing = Mailing(partial(_mail_code, rt, fleet), partial(_mail_document, rt, fleet))
+    return PublicDeps(rt, send_code, check_message, explain_message, stop_messages, rate, binding, mailing)
+
+
+async def _mail_code(rt: Runtime, fleet: Fleet, person_id: int, code: str) -> bool:
+    return await send_direct(
+        rt,
+        fleet,
+        person_id=person_id,
+        channel="email",
+        template=MAIL_CODE,
+        values={"code": code},
+        purpose=MAIL_CODE,
+    )
+
+
+async def _mail_document(rt: Runtime, fleet: Fleet, person_id: int, mail: PdfMail) -> bool:
+    return await send_direct(
+        rt,
+        fleet,
+        person_id=person_id,
+        channel="email",
+        template=MAIL_DOCUMENT,
+        values={"number": mail.number, "digest": mail.digest},
+        purpose=MAIL_DOCUMENT,
+        attachments=[Attachment(f"{mail.number}.pdf", "application/pdf", mail.body)],
+        only_proved=True,
+    )

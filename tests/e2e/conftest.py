@@ -2,25 +2,30 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyotp
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
 from pydantic import SecretStr
 
 from outreach.config import Settings
+from outreach.governance.sessions import log_in as log_in_at
+from outreach.governance.sessions import resume_session
+from outreach.governance.totp import begin_enrolment, confirm_enrolment
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.web.app import close_app, create_app
 from tests.conftest import TestServers, dsn_for
+from tests.e2e.answers_stage import Asked, settle_answers
+from tests.e2e.public_phone import CHROMIUM, Phone, open_phone
 from tests.e2e.seed import PASSWORD, Seeded, seed
 
-CHROMIUM = Path("/usr/bin/chromium")
 _PEOPLE = 22_000
 _WATCH = """
 window.violations = [];
@@ -64,6 +69,28 @@ async def log_in(page: Page, login: str, password: str = PASSWORD) -> None:
     await page.wait_for_url("**/console/")
 
 
+async def two_factor_session(console: Console, login: str) -> str:
+    """The session token of somebody who sets up her second factor now and logs in with it."""
+    keys = {"login": login}
+    await console.rt.db.execute(
+        "update account set totp_secret_enc = null, totp_confirmed_at = null where login = %(login)s", keys
+    )
+    token = await log_in_at(console.rt, login=login, password=PASSWORD, code="", remote="test")
+    session = await resume_session(console.rt, token)
+    assert session is not None
+    codes = pyotp.parse_uri(await begin_enrolment(console.rt, session.actor))
+    assert isinstance(codes, pyotp.TOTP)
+    await confirm_enrolment(console.rt, session.actor, codes.now())
+    code = codes.at(time.time() + 30)
+    return await log_in_at(console.rt, login=login, password=PASSWORD, code=code, remote="test")
+
+
+@pytest.fixture
+async def approver(console: Console) -> str:
+    """A session of the approver, who has a second factor."""
+    return await two_factor_session(console, "approver")
+
+
 @pytest.fixture(scope="session")
 async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
     """Everything that runs, on a database of its own."""
@@ -92,6 +119,21 @@ async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory
         await close_runtime(rt)
         with psycopg.connect(servers.dsn, autocommit=True) as connection:
             connection.execute("drop database console_look with (force)")
+
+
+@pytest.fixture(scope="session")
+async def asked(console: Console) -> Asked:
+    """What taxpayers and staff of the console's town have to answer."""
+    return await settle_answers(console.rt)
+
+
+@pytest.fixture(scope="session")
+async def phone(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+    """The taxpayers' pages of another town."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    async with open_phone(servers, tmp_path_factory.mktemp("phone")) as opened:
+        yield opened
 
 
 @asynccontextmanager

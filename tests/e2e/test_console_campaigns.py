@@ -1,13 +1,7 @@
 """A campaign from the empty form to the signature, by two persons."""
 
-import time
-
-import pyotp
-import pytest
 from playwright.async_api import Page
 
-from outreach.governance.sessions import log_in, resume_session
-from outreach.governance.totp import begin_enrolment, confirm_enrolment
 from tests.e2e.conftest import Console
 from tests.e2e.seed import PASSWORD
 
@@ -21,23 +15,6 @@ FIELDS = {
     "#round-1-ends_at": "2026-04-10T20:00",
     "#variables": "tax_year=2025\ndeadline=2026-06-30",
 }
-
-
-@pytest.fixture
-async def approver(console: Console) -> str:
-    """A session of the approver, who has a second factor."""
-    await console.rt.db.execute(
-        "update account set totp_secret_enc = null, totp_confirmed_at = null where login = 'approver'"
-    )
-    token = await log_in(console.rt, login="approver", password=PASSWORD, code="", remote="test")
-    session = await resume_session(console.rt, token)
-    assert session is not None
-    codes = pyotp.parse_uri(await begin_enrolment(console.rt, session.actor))
-    assert isinstance(codes, pyotp.TOTP)
-    await confirm_enrolment(console.rt, session.actor, codes.now())
-    return await log_in(
-        console.rt, login="approver", password=PASSWORD, code=codes.at(time.time() + 30), remote="test"
-    )
 
 
 async def fill(page: Page, code: str) -> None:

@@ -47,7 +47,15 @@ UNITS = {
     "sister_branch": SISTER_BRANCH,
 }
 NOT_FOR_KEYS = frozenset(
-    {"role.assign", "account.write", "key.write", "campaign.approve", "visit.approve", "audit.read"}
+    {
+        "role.assign",
+        "account.write",
+        "key.write",
+        "campaign.approve",
+        "campaign.emergency",
+        "visit.approve",
+        "audit.read",
+    }
 )
 FOR_KEYS = sorted(PERMISSIONS.keys() - NOT_FOR_KEYS)
 

@@ -16,6 +16,7 @@ from outreach.labels.cache import SetCache
 from outreach.labels.keys import optout_key
 from outreach.labels.sets import change_sets
 from outreach.runtime import Runtime
+from outreach.service.choices import choose
 from tests import town
 from tests.integration.test_approval import DRAFT, save_segment
 from tests.integration.test_ledger import all_final, until, working
@@ -43,13 +44,16 @@ async def settle(rt: Runtime) -> None:
     await town.add_label(rt, "iit.disputed", [2, 3])
     await town.set_clock(rt, town.START)
     await save_segment(rt, "iit.must_file")
-    # Of the fifth only her row knows, of the sixth the set too.
+    # Of the fifth and ninth only the row knows, of the sixth the set too; the seventh refuses the campaign's
+    # topic, the eighth another.
     await rt.db.execute(
-        "insert into opt_out (person_id, channel, at, source)"
-        " values (5, 'all', now(), 'test'), (6, 'all', now(), 'test')"
+        "insert into opt_out (person_id, channel, at, source) values (5, 'all', now(), 'test'),"
+        " (6, 'all', now(), 'test'), (9, 'topic:reminder', now(), 'test')"
     )
     async with rt.db.begin() as conn:
         await change_sets(conn, {optout_key("all"): (BitMap([6]), BitMap())}, source="test")
+        await choose(conn, 7, ["topic:reminder"])
+        await choose(conn, 8, ["topic:bill"])
 
 
 async def foretell(rt: Runtime) -> Forecast:
@@ -80,6 +84,7 @@ async def test_what_is_told_is_what_happens(rt: Runtime) -> None:
     sets = await rt.db.fetch("select kind, reason, size from round_set order by ordinal")
     run = {row["reason"]: row["size"] for row in sets if row["kind"] == "exclusion"}
     assert {one.reason: len(one.members) for one in told.exclusions} == run
+    assert run["opted_out"] == 2
     assert all(run[reason] for reason in ("already_done", "held_out", "no_address", "opted_out", "disputed"))
     round_row = await rt.db.fetch_one("select audience, planned from round")
     assert round_row == {"audience": told.audience, "planned": told.planned}
@@ -102,7 +107,7 @@ async def test_samples_are_real_people(rt: Runtime) -> None:
         told = await foretell(wire.rt)
     assert [len(rung.samples) for rung in told.rungs] == [3, 3]
     planned = {n for rung in told.rungs for sample in rung.samples for n in sample.taxpayer_ids}
-    assert not planned & {1, 2, 3, 5, 6, 41, 60, 61, 62}
+    assert not planned & {1, 2, 3, 5, 6, 7, 9, 41, 60, 61, 62}
     first = told.rungs[0].samples[0]
     assert first.values["taxpayers"] == [f"示例企业{n}" for n in first.taxpayer_ids]
 

@@ -200,3 +200,18 @@ async def test_a_round_that_is_not_there(rt: Runtime) -> None:
 
 async def _accepted(rt: Runtime, count: int, *, state: int = 2) -> bool:
     return (await town.states(rt)).get(state, 0) == count
+
+
+async def test_a_round_over_working_days_asks_for_a_year_that_the_calendar_does_not_know(rt: Runtime) -> None:
+    await town.settle_town(rt, town.households(1))
+    await town.write_templates(rt)
+    await town.set_clock(rt, town.START)
+    await town.launch(rt, ["sms"], starts_at=town.START.replace(year=2031))
+    assert await causes(rt) == ["too_early"]
+    await rt.db.execute("""update round set stagger = '{"working_days": true, "opens": "09:00"}'""")
+    assert await causes(rt) == ["no_calendar", "too_early"]
+    keys = {"org_id": town.PROVINCE, "by": "planner"}
+    await rt.db.execute(
+        "insert into calendar_year (org_id, year, set_by) values (%(org_id)s, 2031, %(by)s)", keys
+    )
+    assert await causes(rt) == ["too_early"]

@@ -17,7 +17,8 @@ from outreach.statements.access import (
     find_session,
 )
 from outreach.statements.bill import issue_yearly_bills
-from outreach.statements.content import canonical, content_hash
+from outreach.statements.canonical import canonical
+from outreach.statements.content import content_hash
 from outreach.statements.documents import check_digest, read_documents
 from outreach.statements.links import (
     ALPHABET,

@@ -172,7 +172,13 @@ async def test_publicity_is_refused_and_allowed_again(visitor: Visitor) -> None:
     await visitor.enter()
     page = (await http.get("/answers/choices")).text
     assert "法定期限提醒" in page and "checked" not in page
-    for refused, rows in ((["sms", "email"], ["email", "rcs", "sms"]), (["email"], ["email"]), ([], [])):
+    assert "调查与评价" in page and "评价邀请" in page
+    for refused, rows in (
+        (["sms", "email", "topic:survey"], ["email", "rcs", "sms", "topic:survey"]),
+        (["email", "no such"], ["email"]),
+        (["topic:bill"], ["topic:bill"]),
+        ([], []),
+    ):
         assert (await http.post("/answers/choices", data={"refused": refused})).status_code == 303
         kept = await rt.db.fetch("select channel from opt_out order by channel")
         assert [row["channel"] for row in kept] == rows

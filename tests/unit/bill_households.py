@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from random import Random
+from typing import Any
 
+import orjson
+
+from outreach.statements.canonical import canonical
+from outreach.statements.content import build_bill
 from outreach.statements.household import AnnualFact, BenefitFact, EarlierFact, Household, TaxFact
 from outreach.statements.rules import catalogue
 from tests.unit.benefit_examples import WORKED, Example
@@ -13,6 +18,12 @@ YEARS = (2022, 2023, 2025, 2026)
 _KINDS = ("enterprise", "individual_business", "natural_person")
 _TAXES = ("增值税", "企业所得税", "城市维护建设税", "印花税", "个人所得税（经营所得）", "房产税")
 _MONEY_INPUTS = ("sales", "due", "income", "unit_price", "input_vat", "research", "wages", "other_taxable")
+
+
+def read_bill(home: Household, year: int, today: date) -> dict[str, Any]:
+    """A bill as its reader gets it: from its canonical text."""
+    bill: dict[str, Any] = orjson.loads(canonical(build_bill(home, year, today)))
+    return bill
 
 
 def varied_households(count: int = 500, seed: int = 20250101) -> Iterator[tuple[Household, int, date]]:

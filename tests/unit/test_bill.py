@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outreach.statements.benefit_lines import EFFECTS
-from outreach.statements.content import build_bill, canonical, content_hash, lasting
+from outreach.statements.canonical import canonical
+from outreach.statements.content import content_hash, lasting
 from outreach.statements.due import filing_deadline, next_due_dates
 from outreach.statements.household import (
     AnnualFact,
@@ -22,6 +23,7 @@ from outreach.statements.household import (
 )
 from outreach.statements.record_files import detect_kind
 from outreach.statements.rules import RuleNotInForce, catalogue
+from tests.unit.bill_households import read_bill
 
 TODAY = date(2026, 1, 20)
 ZERO = Decimal("0.00")
@@ -77,7 +79,7 @@ def total(rows: list[dict[str, Any]], name: str) -> Decimal:
 
 @given(tax_facts, benefit_facts, earlier_facts)
 def test_sums_agree(taxes: list[TaxFact], benefits: list[BenefitFact], earlier: list[EarlierFact]) -> None:
-    bill = build_bill(household(taxes=taxes, benefits=benefits, earlier=earlier), 2025, TODAY)
+    bill = read_bill(household(taxes=taxes, benefits=benefits, earlier=earlier), 2025, TODAY)
     for name in ("declared", "paid", "refunded", "late_fee"):
         assert total(bill["paid"]["rows"], name) == Decimal(bill["paid"]["total"][name])
     assert Decimal(bill["paid"]["last_year"]) == sum((tax.paid_last_year for tax in taxes), ZERO)
@@ -101,7 +103,7 @@ def test_sums_agree(taxes: list[TaxFact], benefits: list[BenefitFact], earlier: 
 
 @given(tax_facts, benefit_facts)
 def test_content_is_canonical(taxes: list[TaxFact], benefits: list[BenefitFact]) -> None:
-    bill = build_bill(household(taxes=taxes, benefits=benefits), 2025, TODAY)
+    bill = read_bill(household(taxes=taxes, benefits=benefits), 2025, TODAY)
     again = json.loads(canonical(bill))
     assert canonical(again) == canonical(bill)
     assert content_hash(canonical(again)) == content_hash(canonical(bill))
@@ -109,7 +111,7 @@ def test_content_is_canonical(taxes: list[TaxFact], benefits: list[BenefitFact])
 
 def test_every_line_names_formula_document_and_caveat() -> None:
     facts = [half(202503, "5000"), BenefitFact(202512, "IIT_SAD_RENT", False, {"rent": "1500"})]
-    bill = build_bill(household(benefits=facts), 2025, TODAY)
+    bill = read_bill(household(benefits=facts), 2025, TODAY)
     line = bill["enjoyed"]["reduction"]["lines"][0]
     assert line["entries"][0]["formula"] == "应缴 5,000.00 × 50% = 减征 2,500.00 元"
     assert line["basis"] == "财政部 税务总局公告2023年第12号（2023-01-01起执行，规则目录2026.1版）"
@@ -124,14 +126,14 @@ def test_timing_is_never_part_of_what_was_spared() -> None:
         BenefitFact(202505, "CIT_EQUIP_500", True, {"unit_price": "4000000"}),
         half(202503, "5000"),
     ]
-    enjoyed = build_bill(household(benefits=facts), 2025, TODAY)["enjoyed"]
+    enjoyed = read_bill(household(benefits=facts), 2025, TODAY)["enjoyed"]
     assert (enjoyed["timing"]["total"], enjoyed["reduction"]["total"]) == ("4000000.00", "2500.00")
 
 
 def test_versions_of_a_family_are_compared_with_each_other() -> None:
     facts = [BenefitFact(202601, "VAT_SS_THRESHOLD_2026", True, {"sales": "90000"})]
     earlier = [EarlierFact("VAT_SS_EXEMPT_2023", Decimal("2400.00"), Decimal("9000.00"))]
-    part = build_bill(household(benefits=facts, earlier=earlier), 2026, TODAY)["enjoyed"]["reduction"]
+    part = read_bill(household(benefits=facts, earlier=earlier), 2026, TODAY)["enjoyed"]["reduction"]
     assert [(line["code"], line["amount"], line["last_year"]) for line in part["lines"]] == [
         ("VAT_SS_THRESHOLD_2026", "2700.00", "2400.00")
     ]
@@ -140,14 +142,14 @@ def test_versions_of_a_family_are_compared_with_each_other() -> None:
 
 def test_what_ended_last_year_still_stands_in_the_comparison() -> None:
     earlier = [EarlierFact("CIT_DISABLED_WAGE", Decimal("4800.00"), Decimal("4800.00"))]
-    part = build_bill(household(earlier=earlier), 2025, TODAY)["enjoyed"]["reduction"]
+    part = read_bill(household(earlier=earlier), 2025, TODAY)["enjoyed"]["reduction"]
     assert [(line["code"], line["count"]) for line in part["lines"]] == [("CIT_DISABLED_WAGE", 0)]
     assert (part["total"], part["last_year"]) == ("0.00", "4800.00")
 
 
 def test_same_figures_share_an_entry() -> None:
     facts = [half(month, "5000") for month in (202512, 202503, 202506)] + [half(202509, "10")]
-    line = build_bill(household(benefits=facts), 2025, TODAY)["enjoyed"]["reduction"]["lines"][0]
+    line = read_bill(household(benefits=facts), 2025, TODAY)["enjoyed"]["reduction"]["lines"][0]
     assert [entry["months"] for entry in line["entries"]] == [[202503, 202506, 202512], [202509]]
     assert line["amount"] == "7505.00"
 
@@ -165,36 +167,36 @@ def test_same_figures_share_an_entry() -> None:
 )
 def test_natural_person(income: str, prepaid: str, tax_due: str, outcome: str, balance: str) -> None:
     annual = AnnualFact(None, *(Decimal(text).quantize(ZERO) for text in (income, prepaid, tax_due)))
-    person = build_bill(household(kind="natural_person", annual=annual), 2025, TODAY)["person"]
+    person = read_bill(household(kind="natural_person", annual=annual), 2025, TODAY)["person"]
     assert (person["outcome"], person["balance"]) == (outcome, balance)
 
 
 def test_exemption_ends_with_its_rule() -> None:
     annual = AnnualFact(None, Decimal("90000.00"), Decimal("0.00"), Decimal("100.00"))
     home = household(kind="natural_person", annual=annual)
-    assert build_bill(home, 2027, TODAY)["person"]["outcome"] == "exempt"
-    assert build_bill(home, 2028, TODAY)["person"]["outcome"] == "top_up"
+    assert read_bill(home, 2027, TODAY)["person"]["outcome"] == "exempt"
+    assert read_bill(home, 2028, TODAY)["person"]["outcome"] == "top_up"
 
 
 def test_a_rule_out_of_force_stops_the_bill() -> None:
     facts = [BenefitFact(202601, "VAT_SS_EXEMPT_2023", True, {"sales": "1"})]
     with pytest.raises(RuleNotInForce):
-        build_bill(household(benefits=facts), 2026, TODAY)
+        read_bill(household(benefits=facts), 2026, TODAY)
 
 
 def test_due_dates_do_not_make_a_new_version() -> None:
     home = household(benefits=[half(202503, "5000")])
-    one, other = build_bill(home, 2025, TODAY), build_bill(home, 2025, date(2026, 5, 1))
+    one, other = read_bill(home, 2025, TODAY), read_bill(home, 2025, date(2026, 5, 1))
     assert one["due"] != other["due"] and lasting(one) == lasting(other)
 
 
 def test_deferral_is_reminded_of_until_it_matures() -> None:
     fact = BenefitFact(202206, "DEFER_MFG_SME_2022", True, {"due": "50000", "size": "小微", "extended": "是"})
-    dues = build_bill(household(benefits=[fact]), 2022, date(2023, 1, 10))["due"]
+    dues = read_bill(household(benefits=[fact]), 2022, date(2023, 1, 10))["due"]
     assert [(due["month"], due["what"][:4]) for due in dues if "缓缴" in due["what"]] == [
         (202305, "缓缴到期")
     ]
-    later = build_bill(household(benefits=[fact]), 2022, date(2023, 6, 1))["due"]
+    later = read_bill(household(benefits=[fact]), 2022, date(2023, 6, 1))["due"]
     assert not [due for due in later if "缓缴" in due["what"]]
 
 

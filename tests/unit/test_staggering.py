@@ -53,9 +53,22 @@ def test_halls_share_a_day_and_none_takes_more_than_its_own() -> None:
     groups = [Group(0, 7, 90), Group(0, 3, 30)]
     layout = lay_out(groups, Stagger(cap_day=40, cap_hall=25, hall_level=4), WEEK, beyond)
     first = {cell.hall: cell.persons for cell in layout.cells if cell.day == WEEK[0]}
-    assert first == {7: 20, 3: 20}
+    assert first == {7: 25, 3: 15}
     assert all(cell.persons <= 25 for cell in layout.cells)
     assert [cell.hall for cell in layout.cells][:2] == [7, 3]
+
+
+def test_a_large_hall_has_its_full_load_from_the_first_day() -> None:
+    groups = [Group(0, 1, 100), Group(0, 2, 25), Group(0, 3, 25)]
+    layout = lay_out(groups, Stagger(cap_day=30, cap_hall=20, hall_level=4), WEEK, beyond)
+    assert layout.unplaced == 0
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(1, 20), st.integers(1, 60))
+def test_whatever_can_be_placed_is_placed(persons: list[int], cap_hall: int, cap_day: int) -> None:
+    groups = [Group(0, hall, min(n, cap_hall * len(WEEK))) for hall, n in enumerate(persons, start=1)]
+    layout = lay_out(groups, Stagger(cap_day=cap_day, cap_hall=cap_hall, hall_level=4), WEEK, beyond)
+    assert layout.unplaced == max(0, sum(group.persons for group in groups) - cap_day * len(WEEK))
 
 
 def test_what_does_not_fit_is_told_with_the_first_day_on_which_it_would() -> None:

@@ -60,6 +60,8 @@ def facts(*, accounts: list[dict[str, Any]] | None = None, numbers: bool = True,
         "pause_reason": "",
         "is_rule": False,
         "canary_waits": False,
+        "review_owed_since": None,
+        "unknown_year": None,
         "opens_next": None,
         "closed_households": 0,
     }
@@ -128,3 +130,17 @@ def test_numbers_of_the_whole_are_not_told_to_who_manages_a_part() -> None:
 def test_nothing_is_said_of_a_round_that_moves_briskly_or_has_ended() -> None:
     assert causes(facts(accounts=[account(waiting=900, backlog=900)])) == []
     assert causes(facts(state="finished", workers=0, accounts=[])) == []
+
+
+def test_a_year_without_a_calendar_is_asked_for_before_the_round_begins() -> None:
+    ahead = facts(state="scheduled", starts_at=NOW + timedelta(days=9), unknown_year=2031)
+    first, second = judge(ahead).stalls
+    assert (first.cause.value, first.is_calm, second.cause.value) == ("no_calendar", False, "too_early")
+    assert "日历没有 2031 年" in first.text and "设置 › 工作日历" in first.advice
+
+
+def test_an_overdue_review_is_told_beside_what_moves() -> None:
+    moving = facts(accounts=[account(rate=10_000.0)], review_owed_since=NOW - timedelta(hours=1))
+    progress = judge(moving)
+    assert "review_owed" in [stall.cause.value for stall in progress.stalls]
+    assert progress.finish_at is not None

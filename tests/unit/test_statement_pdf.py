@@ -11,12 +11,14 @@ from pathlib import Path
 import pylopdf_fonts_zh_cn
 import pytest
 
+from outreach.statements.canonical import canonical
 from outreach.statements.cff import CffFont, read_dict, read_index
-from outreach.statements.content import build_bill, canonical, content_hash
+from outreach.statements.content import content_hash
 from outreach.statements.household import BenefitFact, Household, TaxFact
 from outreach.statements.pdf import check_address, render_pdf, set_paper
 from outreach.statements.pdf_pages import write_papers
 from outreach.statements.pdf_sheet import text_width, wrap
+from tests.unit.bill_households import read_bill
 
 NAME = "示例市" + "春风里新能源装备制造与供应链管理服务" * 2 + "有限责任公司"
 
@@ -29,7 +31,7 @@ def sample(benefits: int = 3) -> tuple[dict[str, object], str]:
         BenefitFact(202501 + n % 12, "SIX_TAX_HALF", True, {"due": f"{1000 + n}.00"}) for n in range(benefits)
     ]
     issue = {"number": "ZD2025-000000001", "version": 1, "supersedes": None, "reason": "", "serial": "0" * 32}
-    bill = {**build_bill(home, 2025, date(2026, 1, 20)), "issue": {**issue, "at": "2026-01-20T09:30+08:00"}}
+    bill = {**read_bill(home, 2025, date(2026, 1, 20)), "issue": {**issue, "at": "2026-01-20T09:30+08:00"}}
     return bill, content_hash(canonical(bill)).hex()
 
 

@@ -34,6 +34,7 @@ from outreach.web.api.plans import (
     stagger_meant,
 )
 from outreach.web.api.segments import Expression
+from outreach.web.api.trigger_fields import TriggerIn, trigger_meant
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign, list_campaigns, reviews_of, rounds_of, steps_of
 
@@ -86,8 +87,10 @@ class RoundRow(Model):
     canary_permille: int
     anchor_attribute: str | None
     anchor_days: int | None
+    trigger: dict[str, Any] | None
     parent_id: int | None
     occurs_on: date | None
+    lap: int | None
     steps: list[StepShown]
 
 
@@ -127,6 +130,7 @@ class RoundIn(Model):
     stagger: StaggerIn | None = None
     canary: CanaryIn | None = None
     anchor: AnchorIn | None = None
+    trigger: TriggerIn | None = None
 
 
 class CampaignIn(Model):
@@ -340,6 +344,7 @@ def _round(part: RoundIn) -> RoundDraft:
         stagger_meant(part.stagger),
         canary_meant(part.canary),
         anchor_meant(part.anchor),
+        trigger_meant(part.trigger),
     )
 
 

@@ -1,21 +1,23 @@
 """What is decided about a campaign that has been signed: it stands, goes on, is given up, or ends later."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Request
 from pydantic import Field
 
-from campaigns.control import cancel_campaign, pause_campaign, resume_campaign
+from campaigns.control import VERBS
+from campaigns.emergency import latest_emergency
 from campaigns.occurrences import approve_re_evaluation, ask_re_evaluation, refuse_re_evaluation
-from outreach.errors import NotAllowed
-from outreach.web.actions import answer_extension, extend
+from outreach.errors import NotAllowed, NotFound
+from outreach.web.actions import Signature, answer_extension, extend
 from outreach.web.api.access import api_routes, runtime_of
-from outreach.web.api.fields import Model, Moment, PathId, SmallId, Text, examples
+from outreach.web.api.fields import Model, Moment, PathId, SmallId, Text, examples, pick
+from outreach.web.emergencies import review, start
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign
 
 routes = api_routes("/campaigns", "活动")
-_VERBS = {"pause": pause_campaign, "resume": resume_campaign, "cancel": cancel_campaign}
 
 
 class CampaignState(Model):
@@ -50,6 +52,60 @@ class Answer(Model):
     model_config = examples({"agree": True, "reason": ""})
     agree: bool
     reason: Annotated[Text, Field(max_length=500)] = ""
+
+
+class EmergencyIn(Model):
+    """Why it cannot wait. `proof`: her password or one-time code, always; `seen`: the hash that was shown,
+    for what had been submitted."""
+
+    model_config = examples({"reason": "电子税务局突发故障，距申报期结束不足两小时", "proof": "", "seen": ""})
+    reason: Annotated[Text, Field(min_length=1, max_length=500)]
+    proof: Annotated[Text, Field(max_length=200)] = ""
+    seen: Annotated[Text, Field(max_length=64, pattern=r"^([0-9a-f]{64})?$")] = ""
+
+
+class EmergencyShown(Model):
+    """A start without a second signature and its review; `decision` is null while it is owed."""
+
+    started_by: str
+    started_at: datetime
+    reason: str
+    hash: str
+    due_at: datetime
+    is_overdue: bool
+    decision: Literal["confirmed", "objected", "withdrawn"] | None
+    decided_by: str | None
+    decided_at: datetime | None
+    note: str
+
+
+@routes.get("/{campaign_id}/emergency", permission="campaign.read", summary="应急发出及其复核")
+async def show_emergency(request: Request, campaign_id: PathId) -> EmergencyShown:
+    """最近一次先发后审：谁、为什么、应在何时以前复核、复核的结果。"""
+    await _found(request, campaign_id)
+    async with runtime_of(request).db.begin() as conn:
+        found = await latest_emergency(conn, campaign_id)
+    if found is None:
+        raise NotFound("这个活动没有应急发出过。")
+    return pick(EmergencyShown, found)
+
+
+@routes.post("/{campaign_id}/emergency", permission="campaign.emergency", summary="应急发出（先发后审）")
+async def start_now(request: Request, campaign_id: PathId, body: EmergencyIn) -> CampaignState:
+    """只限应急通知：每轮先灰度，72 小时内结束，不受静默时段限制；须由另一人在期限内复核。"""
+    remote = request.client.host if request.client else ""
+    signature = Signature(body.seen, body.proof, remote)
+    campaign = await _found(request, campaign_id)
+    await start(runtime_of(request), actor_of(request), campaign, body.reason, signature)
+    return await _state(request, campaign_id)
+
+
+@routes.post("/{campaign_id}/emergency/review", permission="campaign.approve", summary="复核应急发出")
+async def look_back(request: Request, campaign_id: PathId, body: Answer) -> CampaignState:
+    """同意即存档；异议须写原因，没有发出的立即取消。发出人和经办人不能复核。"""
+    campaign = await _found(request, campaign_id)
+    await review(runtime_of(request), actor_of(request), campaign, body.agree, body.reason)
+    return await _state(request, campaign_id)
 
 
 @routes.post(
@@ -100,7 +156,7 @@ async def control(
 ) -> CampaignState:
     """对活动的全部轮次生效：两秒内停止发出；继续后不会重复；取消不能恢复。"""
     await _own(request, campaign_id)
-    await _VERBS[verb](runtime_of(request), campaign_id, actor_of(request).name)
+    await VERBS[verb](runtime_of(request), campaign_id, actor_of(request).name)
     return await _state(request, campaign_id)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from fastapi import Request
-from pydantic import Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
-from campaigns.triggers import Happening, record_events
+from campaigns.triggers import Happening, check_events, record_events
 from outreach.db.sql import load_queries
 from outreach.governance.actor import Actor
 from outreach.governance.vault import open_vault
@@ -25,6 +25,10 @@ _AT = "2026-03-15T10:24:00+08:00"
 routes = api_routes("/events", "办理事件")
 
 
+_Name = Annotated[Text, Field(max_length=40)]
+_Value = Annotated[Text, Field(max_length=100)] | StrictInt | StrictFloat
+
+
 class Event(Model):
     """One event of one taxpayer, named by number or by our id."""
 
@@ -37,6 +41,9 @@ class Event(Model):
     taxpayer_id: SmallId | None = Field(default=None, description="本系统的户编号")
     type: Annotated[Text, Field(max_length=40, description="如 filed（已申报）、paid（已缴款）")]
     at: Annotated[Moment, Field(description="发生时间，带时区")]
+    details: Annotated[dict[_Name, _Value], Field(max_length=10)] = Field(
+        default={}, description="事件的附加信息，例如页面停留的 seconds 和 session；每种类型见文档"
+    )
 
     @model_validator(mode="after")
     def _one_name(self) -> Self:
@@ -53,6 +60,13 @@ class Events(Model):
             "events": [
                 {"key": "HSQJ-2026-000001", "taxpayer_no": "91330100MA2XXXXX0A", "type": "filed", "at": _AT},
                 {"key": "HSQJ-2026-000002", "taxpayer_id": 12345, "type": "paid", "at": _AT},
+                {
+                    "key": "DZSWJ-2026-000003",
+                    "taxpayer_id": 12345,
+                    "type": "page_stay",
+                    "at": _AT,
+                    "details": {"seconds": 196.4, "session": "c2f7", "page": "vat-declare"},
+                },
             ]
         }
     )
@@ -69,8 +83,10 @@ class Taken(Model):
 
 @routes.post("", permission="event.write", summary="推送办理事件（每次最多 1,000 条）")
 async def take_events(request: Request, body: Events) -> Taken:
-    """按 `key` 去重，可以放心重推。已办理的纳税人会立即从未发出的提醒中剔除。"""
+    """按 `key` 去重，可以放心重推。已办理的纳税人会立即从未发出的提醒中剔除；符合触发条件的马上发出消息。"""
     rt, actor = runtime_of(request), actor_of(request)
+    # Before anybody is left out: the places that are named are those of the call.
+    check_events([(event.type, event.details) for event in body.events])
     happenings = await _resolve(rt, actor, body.events)
     # Staff read the name; the key's own makes one system's numbers a space of their own.
     source = f"{actor.display_name}（{actor.name}）"
@@ -90,7 +106,7 @@ async def _resolve(rt: Runtime, actor: Actor, events: Sequence[Event]) -> list[H
     by_index = {bytes(row["tax_no_bidx"]): row["id"] for row in rows}
     found = [_id_of(event, indexes, by_index) for event in events]
     return [
-        Happening(event.key, number, event.type, event.at)
+        Happening(event.key, number, event.type, event.at, event.details)
         for event, number in zip(events, found, strict=True)
         if number in inside
     ]

@@ -8,6 +8,7 @@ from outreach.analytics.report import CampaignReport, RoundReport
 from outreach.imports.report import formula_safe
 from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES
+from outreach.statements.kinds import DOCUMENT_KINDS
 
 Line = tuple[str, str, str, str, int, str]
 _HEAD = ("活动", "轮次", "渠道或机构", "项目", "数量", "单位")
@@ -26,6 +27,7 @@ def report_csv(report: CampaignReport) -> bytes:
 def _lines(report: CampaignReport) -> Iterator[Line]:
     for part in report.rounds:
         yield from _households(report.name, part)
+        yield from _links(report.name, part)
         for step in part.steps:
             for state, n in step.messages.items():
                 yield report.name, _title(part), step.channel, NAMES[state], n, "条"
@@ -40,6 +42,15 @@ def _households(name: str, part: RoundReport) -> Iterator[Line]:
     figures = [("受众", part.audience), *exclusions, ("列入发送", part.planned)]
     for item, n in [*figures, ("送达", part.reached), ("已办", part.acted)]:
         yield name, _title(part), "", item, n, "户"
+
+
+def _links(name: str, part: RoundReport) -> Iterator[Line]:
+    links = part.links
+    if links.opened or links.read:
+        figures = [("打开链接", links.opened), ("已读账单", links.read), ("只打开未读", links.only_opened)]
+        kinds = [(f"已读·{DOCUMENT_KINDS[kind].title}", n) for kind, n in links.documents.items()]
+        for item, n in [*figures, *kinds]:
+            yield name, _title(part), "", item, n, "户"
 
 
 def _fallen_back(name: str, part: RoundReport) -> Iterator[Line]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Query, Request
 from fastapi.responses import Response
 
+from outreach.analytics.opened import LinksOpened
 from outreach.analytics.report import CampaignReport, campaign_report
 from outreach.governance.audit import append_audit
 from outreach.ledger.states import State
@@ -43,6 +44,18 @@ class FellBackTold(Model):
     parts: int
 
 
+class LinksTold(Model):
+    """What was done with the links, in distinct households: `opened` = `read` + `only_opened`. Opened: a
+    one-time code was asked for; read: a document was shown after the identity check. `documents`: households
+    by the kind of document that they read; their sum is `read_documents`. Previewers count for nothing."""
+
+    opened: int
+    only_opened: int
+    read: int
+    read_documents: int
+    documents: dict[str, int]
+
+
 class RoundTold(Model):
     """A round in households: `audience = planned + Σ exclusions`; `gap` is 0 unless the sums do not agree.
     `fell_back` is null once the round's messages are in the archive, where nobody counts them."""
@@ -64,6 +77,7 @@ class RoundTold(Model):
     outcomes: Counts
     steps: list[StepTold]
     fell_back: FellBackTold | None
+    links: LinksTold
 
 
 class OrgTold(Model):
@@ -89,6 +103,7 @@ class ReportTold(Model):
     household_times_reached: int
     acted: int
     opted_out: int
+    links: LinksTold
     channels: dict[str, Counts]
     rounds: list[RoundTold]
     orgs: list[OrgTold]
@@ -129,6 +144,16 @@ async def _report(request: Request, campaign_id: int) -> CampaignReport:
     )
 
 
+def _links(links: LinksOpened) -> LinksTold:
+    return LinksTold(
+        opened=links.opened,
+        only_opened=links.only_opened,
+        read=links.read,
+        read_documents=links.read_documents,
+        documents=links.documents,
+    )
+
+
 def _told(report: CampaignReport) -> ReportTold:
     return ReportTold(
         id=report.id,
@@ -142,6 +167,7 @@ def _told(report: CampaignReport) -> ReportTold:
         household_times_reached=report.household_times_reached,
         acted=report.acted,
         opted_out=report.opted_out,
+        links=_links(report.links),
         channels={channel: _named(counts) for channel, counts in report.channels.items()},
         rounds=[
             RoundTold(
@@ -170,6 +196,7 @@ def _told(report: CampaignReport) -> ReportTold:
                     for step in part.steps
                 ],
                 fell_back=FellBackTold(**asdict(part.fell_back)) if part.fell_back else None,
+                links=_links(part.links),
             )
             for part in report.rounds
         ],

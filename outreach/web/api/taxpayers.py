@@ -75,7 +75,8 @@ class AddressShown(Model):
 
 
 class PersonShown(Model):
-    """A person who acts for the household, masked; `opt_outs` by channel."""
+    """A person who acts for the household, masked; `opt_outs` by channel (`sms`, `all`) or topic
+    (`topic:survey`)."""
 
     id: int
     roles: list[str]

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from campaigns.campaigns import CARE_PATHS, CampaignDraft, RoundDraft, StepDraft
+from campaigns.trigger_rules import EVENTS, ONCE
 from campaigns.wording_guard import ALLOWABLE
 from outreach.clock import BEIJING, in_beijing
 from outreach.errors import InvalidInput, NotAllowed
@@ -28,6 +29,7 @@ from outreach.web.console.plan_form import (
     typed_plan,
 )
 from outreach.web.console.render import page
+from outreach.web.console.trigger_form import is_triggered, trigger_of
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign, rounds_of, steps_of
 from outreach.web.reads.templates import list_templates
@@ -156,6 +158,9 @@ async def _form(
         allowable=ALLOWABLE,
         care_paths=list(CARE_PATHS.items()),
         is_planned=is_planned,
+        is_triggered=is_triggered,
+        trigger_events=EVENTS,
+        trigger_once=ONCE,
         named_kinds=[(code, kind.name) for code, kind in KINDS.items()],
     )
 
@@ -245,6 +250,7 @@ def draft_of(typed: Mapping[str, Any], org_id: int) -> CampaignDraft:
             stagger_of(part["plan"]),
             canary_of(part["plan"]),
             anchor_of(part["plan"]),
+            trigger_of(part["plan"]),
         )
         for part in typed["rounds"]
     )

@@ -12,15 +12,23 @@ from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
 from outreach.web.console.render import fragment, page
 from outreach.web.console.show_rounds import combined_balance, show_round
+from outreach.web.emergencies import emergency_context
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import count_states, find_campaign, list_campaigns, rounds_of, steps_of
 from outreach.web.reads.figures import message_counts, round_figures, summed
+from outreach.web.reads.triggers import triggers_today
 from outreach.web.reads.work_items import handed_counts
 from outreach.web.reviews import review_context
 
 routes = console_routes()
 _STANDING = ("scheduled", "planning", "running", "paused")
 """Rounds of which it may be asked why they do not move."""
+_DONE = {
+    "pause": "已暂停。这个活动的全部轮次两秒内不再发出新消息，没有发出的在原地等待。",
+    "resume": "已继续。全部轮次从停下的地方接着发，已经收到的人不会再收到第二条。",
+    "cancel": "已取消。没有发出的全部放弃，已经发出的照收回执。",
+}
+"""What a button has done to the whole campaign."""
 
 
 @routes.get("/campaigns", permission="campaign.read")
@@ -46,9 +54,10 @@ async def show_list(request: Request, q: str = "", state: str = "", cursor: str 
 
 
 @routes.get("/campaigns/{campaign_id}", permission="campaign.read")
-async def show(request: Request, campaign_id: int) -> HTMLResponse:
-    """One campaign: balance over all rounds, the rounds with their ladders, what it rests on."""
-    return await campaign_page(request, campaign_id)
+async def show(request: Request, campaign_id: int, done: str = "") -> HTMLResponse:
+    """One campaign: balance over all rounds, the rounds with their ladders, what it rests on; and what the
+    button before it has done."""
+    return await campaign_page(request, campaign_id, done=done)
 
 
 @routes.get("/campaigns/{campaign_id}/live", permission="campaign.read")
@@ -58,22 +67,31 @@ async def live(request: Request, campaign_id: int) -> HTMLResponse:
 
 
 async def campaign_page(
-    request: Request, campaign_id: int, *, error: InvalidInput | None = None
+    request: Request,
+    campaign_id: int,
+    *,
+    error: InvalidInput | None = None,
+    emergency_error: InvalidInput | None = None,
+    done: str = "",
 ) -> HTMLResponse:
-    """The page of a campaign; with what was wrong about the last attempt to submit or sign it."""
+    """The page of a campaign; with what was wrong about the last attempt to submit or sign it, or to start it
+    as an emergency."""
     context = await _context(request, campaign_id)
     rt, cache, actor = runtime_of(request), cache_of(request), actor_of(request)
     context |= await review_context(rt, cache, actor, context["campaign"])
+    context |= await emergency_context(rt, actor, context["campaign"])
+    context |= {"emergency_error": emergency_error, "done": _DONE.get(done, "")}
+    context["may_control"] = context["campaign"]["is_own"] and actor.may("round.control")
     title = context["campaign"]["name"]
-    status = 422 if error else 200
+    status = 422 if error or emergency_error else 200
     return page(
         request, "campaign.html", place="campaigns", title=title, status=status, error=error, **context
     )
 
 
 def _is_ahead(progress: RoundProgress) -> bool:
-    """Its own line says already when it starts."""
-    return any(stall.cause is Cause.TOO_EARLY for stall in progress.stalls)
+    """Nothing but that it starts later, which its own line says already."""
+    return all(stall.cause is Cause.TOO_EARLY for stall in progress.stalls)
 
 
 async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
@@ -89,8 +107,9 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
         progress = {
             row["id"]: await round_progress(conn, row["id"], with_numbers=campaign["is_own"])
             for row in rounds
-            if row["state"] in _STANDING
+            if row["state"] in _STANDING and row["lap"] is None
         }
+        today = await triggers_today(conn, actor, rounds)
     shown = [
         show_round(
             row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts, handed
@@ -100,8 +119,12 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
     planned = [figures[round_id] for round_id in ids if round_id in figures]
     return {
         "campaign": campaign,
-        "shown": shown,
-        "people": combined_balance(planned) if len(planned) > 1 else shown[0].people if planned else None,
+        # A trigger's rounds, one a day, are listed on its own page.
+        "shown": [one for one in shown if one.row["lap"] is None],
+        "today": today,
+        "people": combined_balance(planned)
+        if len(planned) > 1
+        else next((one.people for one in shown if one.people), None),
         "messages": message_balance(summed(counts, ids), href=f"/console/messages?campaign={campaign_id}"),
         "progress": {key: one for key, one in progress.items() if not _is_ahead(one)},
         "is_moving": campaign["state"] in ("running", "paused"),

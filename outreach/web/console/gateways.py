@@ -1,5 +1,7 @@
 """Gateways in the settings: the list, a new account, taking one out of service and back."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from fastapi import Request
@@ -18,10 +20,12 @@ from outreach.web.gateway_checks import check_gateway
 from outreach.web.permissions import actor_of
 from outreach.web.reads.health import health_of
 from outreach.web.reads.paging import PAGE, decode_numbers, encode_cursor
+from outreach.web.reads.prices import list_prices, set_price
 
 _SQL = load_queries(__file__)
 routes = console_routes()
 STATES = ("active", "closed")
+_YUAN = re.compile(r"\d{1,4}(\.\d{1,4})?")
 
 
 @routes.get("/settings/gateways", permission="gateway.read")
@@ -37,12 +41,26 @@ async def check(request: Request, gateway_id: int) -> HTMLResponse:
     return await _list_page(request, "", {gateway_id: reason})
 
 
-async def _list_page(request: Request, cursor: str, checked: dict[int, str]) -> HTMLResponse:
+@routes.post("/settings/gateways/{gateway_id}/price", permission="gateway.write")
+async def change_price(request: Request, gateway_id: int) -> Response:
+    """What the account charges for a part or a message; forecasts use it at once."""
+    typed = str((await request.form()).get("yuan", "")).strip()
+    if not _YUAN.fullmatch(typed):
+        return await _list_page(request, "", {}, (gateway_id, typed))
+    async with runtime_of(request).db.begin() as conn:
+        await set_price(conn, actor_of(request), gateway_id, Decimal(typed))
+    return RedirectResponse("/console/settings/gateways#prices", 303)
+
+
+async def _list_page(
+    request: Request, cursor: str, checked: dict[int, str], wrong: tuple[int, str] = (0, "")
+) -> HTMLResponse:
     before = decode_numbers(cursor, 1)[0] if cursor else None
     async with runtime_of(request).db.begin() as conn:
         health = await health_of(conn)
         standing = await paces(conn)
         changes = await list_changes(conn, before=before, limit=PAGE + 1)
+        prices = await list_prices(conn)
     facts = {name: adapter.facts for name, adapter in CARRIED.items()}
     older = encode_cursor(changes[PAGE - 1].id) if len(changes) > PAGE else None
     return _page(
@@ -55,6 +73,9 @@ async def _list_page(request: Request, cursor: str, checked: dict[int, str]) -> 
         changes=changes[:PAGE],
         older=older,
         checked=checked,
+        prices=prices,
+        wrong=wrong,
+        status=422 if wrong[0] else 200,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from campaigns.emergency import waiting_reviews
 from outreach.labels.evaluate import evaluate_text
 from outreach.ledger.states import State
 from outreach.web.console.access import cache_of, console_routes, runtime_of
@@ -32,6 +33,8 @@ async def show(request: Request) -> HTMLResponse:
         return page(request, "home_admin.html", place="home", title="工作台")
     context = await _context(request)
     context["pending"] = await _pending(request)
+    async with runtime_of(request).db.begin() as conn:
+        context["owed"] = await waiting_reviews(conn, actor_of(request).org_path)
     return page(request, "home.html", place="home", title="工作台", **context)
 
 

@@ -24,6 +24,7 @@ async def statements(request: Request) -> HTMLResponse:
             "发送前审批，发送后看打开和疑问",
         ],
         instead=[
+            ("核实应享未享、违规享受的疑点，查看底册台账", "/console/findings"),
             ("在纳税人页面查看一户的时间线", "/console/taxpayers"),
             ("导入缴税和优惠享受记录", "/console/settings"),
         ],

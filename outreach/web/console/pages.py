@@ -3,16 +3,19 @@
 from fastapi import APIRouter
 
 from outreach.web.console import (
+    campaign_controls,
     campaign_form,
     campaign_reviews,
     campaigns,
     entrance,
+    findings,
     gateways,
     home,
     imports,
     later,
     messages,
     recipes,
+    registers,
     reports,
     rounds,
     search,
@@ -39,6 +42,7 @@ _MODULES = (
     home,
     recipes,
     campaign_form,
+    campaign_controls,
     campaign_reviews,
     campaigns,
     taxpayers,
@@ -63,6 +67,8 @@ _MODULES = (
     visits,
     work_sheets,
     work,
+    findings,
+    registers,
     later,
 )
 

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 
 from campaigns.campaigns import Anchor, Canary
 from campaigns.staggering import AXES, Part, Stagger, read_stagger
+from outreach.web.console.trigger_form import EMPTY_TRIGGER, trigger_faults, trigger_fields
 
 LISTED = ("category", "tier", "wave")
 _TEXTS = ("shares", "cap_day", "cap_hall", "hall_level", "opens")
@@ -24,6 +25,7 @@ EMPTY_PLAN: dict[str, str] = {
     "failed": "100",
     "complaint": "1",
     "opt_out": "20",
+    **EMPTY_TRIGGER,
 }
 """A round without any of it: all are told when it starts."""
 
@@ -56,7 +58,7 @@ def plan_faults(place: str, typed: Mapping[str, str]) -> dict[str, str]:
         found[f"{place}.anchor"] = "日期属性和天数要一起填写，或都留空"
     elif typed["anchor_days"] and not typed["anchor_days"].lstrip("-").isdecimal():
         found[f"{place}.anchor"] = "天数请填写整数，之前写负数"
-    return found
+    return found | trigger_faults(place, typed)
 
 
 def stagger_of(typed: Mapping[str, str]) -> Stagger | None:
@@ -120,7 +122,7 @@ def plan_fields(row: Mapping[str, Any]) -> dict[str, str]:
         }
     if row["anchor_attribute"] is not None:
         fields |= {"anchor": row["anchor_attribute"], "anchor_days": str(row["anchor_days"])}
-    return fields
+    return fields | trigger_fields(row["trigger"])
 
 
 def segments_of(typed: Mapping[str, str]) -> dict[str, list[str]]:
@@ -132,8 +134,8 @@ def segments_of(typed: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def is_planned(typed: Mapping[str, str]) -> bool:
-    """Whether anything but the defaults is laid down, so that the panel stands open."""
-    return any(typed[name] != value for name, value in EMPTY_PLAN.items())
+    """Whether anything but the defaults is laid down, so that the panel stands open; a trigger is apart."""
+    return any(typed[name] != value for name, value in EMPTY_PLAN.items() if name not in EMPTY_TRIGGER)
 
 
 def _lines(text: str) -> list[str]:

@@ -84,11 +84,14 @@ def _digest(path: str) -> str:
 
 
 def places_of(actor: Actor) -> tuple[tuple[str, str, str, str], ...]:
-    """The nine places; whoever only calls and visits finds her list where others find all of 互动."""
-    if actor.may("service.read") or not actor.may("work.read"):
-        return PLACES
-    work = ("service", "互动", "/console/service/tasks", "work.read")
-    return tuple(work if place[0] == "service" else place for place in PLACES)
+    """The nine places; whoever may open only a part of one finds that part there: calls and visits under
+    互动, findings under 账单."""
+    own = {}
+    if not actor.may("service.read") and actor.may("work.read"):
+        own["service"] = ("service", "互动", "/console/service/tasks", "work.read")
+    if not actor.may("statement.read") and actor.may("finding.read"):
+        own["statements"] = ("statements", "账单", "/console/findings", "finding.read")
+    return tuple(own.get(place[0], place) for place in PLACES)
 
 
 def _may(actor: Any, permission: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import xlsxwriter
 
+from outreach.analytics.opened import LinksOpened
 from outreach.analytics.report import CampaignReport, OrgReport, RoundReport
 from outreach.ledger.reasons import REASONS
 from outreach.ledger.states import NAMES
@@ -12,6 +13,7 @@ from outreach.web.console.pieces import STATE_ORDER
 from outreach.web.console.wording import CHANNELS, moment
 
 Row = list[str | int]
+_LINKS = ("打开链接户数", "已读账单户数", "只打开未读户数", "已读账单份数")
 
 
 def report_workbook(report: CampaignReport) -> bytes:
@@ -33,14 +35,27 @@ def report_workbook(report: CampaignReport) -> bytes:
 
 def _people_rows(report: CampaignReport) -> list[Row]:
     title: Row = [report.name, f"数据时间 {moment(report.at)}"]
-    head: Row = ["轮次", "受众", "列入发送", *REASONS.values(), "差额", "送达户数", "已办户数"]
+    head: Row = ["轮次", "受众", "列入发送", *REASONS.values(), "差额", "送达户数", "已办户数", *_LINKS]
     return [title, head, *(_people_row(part) for part in report.rounds)]
 
 
 def _people_row(part: RoundReport) -> Row:
     reasons = [part.exclusions.get(reason, 0) for reason in REASONS]
     name = f"第 {part.ordinal} 轮 {part.name}"
-    return [name, part.audience, part.planned, *reasons, part.gap, part.reached, part.acted]
+    return [
+        name,
+        part.audience,
+        part.planned,
+        *reasons,
+        part.gap,
+        part.reached,
+        part.acted,
+        *_links(part.links),
+    ]
+
+
+def _links(links: LinksOpened) -> Row:
+    return [links.opened, links.read, links.only_opened, links.read_documents]
 
 
 def _message_rows(report: CampaignReport) -> list[Row]:

@@ -12,6 +12,7 @@ from outreach.analytics.report import CampaignReport, campaign_report
 from outreach.governance.audit import append_audit
 from outreach.ledger.reasons import DETOURS, REASONS
 from outreach.ledger.states import NAMES, State
+from outreach.statements.kinds import DOCUMENT_KINDS
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import STATE_ORDER, Balance, message_balance
 from outreach.web.console.render import page
@@ -86,6 +87,7 @@ async def show(request: Request, campaign_id: int) -> HTMLResponse:
         title=report.name,
         report=report,
         detour_names=DETOURS,
+        document_kinds=DOCUMENT_KINDS,
         effect=effect,
         people=[_people(part) for part in report.rounds if part.audience],
         messages=message_balance(

@@ -19,6 +19,7 @@ from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_round, steps_of
 from outreach.web.reads.figures import message_counts, round_figures
 from outreach.web.reads.slices import occurrences_of, slices_ahead, slices_of
+from outreach.web.reads.triggers import triggers_today
 from outreach.web.reads.work_items import handed_counts
 
 routes = console_routes()
@@ -141,6 +142,7 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         progress = await round_progress(conn, round_id, with_numbers=row["is_own"])
         slices = await slices_of(conn, round_id) if row["is_own"] else []
         occurrences = await occurrences_of(conn, round_id)
+        today = (await triggers_today(conn, actor, [row])).get(round_id)
     shown = show_round(row, steps, figures.get(round_id), counts, handed)
     controls = [
         (control, needs_number(shown, control))
@@ -154,6 +156,7 @@ async def _context(request: Request, round_id: int) -> dict[str, Any]:
         "progress": progress,
         "slices": slices,
         "occurrences": occurrences,
+        "today": today,
         "is_moving": row["state"] in ("running", "planning", "paused", "cancelled")
         and not row["finished_at"],
     }

@@ -14,7 +14,7 @@ EXCLUSION_WHY: dict[str, str] = {
     "already_done": "编排时已经符合「已办结」条件，再提醒就是打扰。",
     "disputed": "有异议申诉在处理，处理完以前停止一切提醒。",
     "exempt": "按规定不需要办理，例如补税不超过 400 元或年收入不超过 12 万元。",
-    "opted_out": "已退订本渠道或全部渠道的宣传类消息；法定提醒不受退订影响。",
+    "opted_out": "已拒收本渠道、全部渠道或这一类内容的宣传消息；法定提醒不受影响。",
     "held_out": "随机留出的对照组，不发送，用来衡量提醒到底有没有用。",
     "contacted_recently": "近期各活动合计的提醒次数已到上限。",
     "other_way": "只有普通短信一级，而本人使用蒙古文：请在阶梯里加富媒体、电话或上门。",
@@ -90,7 +90,8 @@ def show_round(
     households = figures.planned if figures else 0
     remaining = max(households - messages.whole, 0) + totals.get(State.PLANNED, 0)
     sentence = sentence_of(row, figures, totals)
-    word = ROUND_STATES[row["state"]]
+    is_listening = row["state"] == "scheduled" and row.get("trigger")
+    word = "等候事件" if is_listening else ROUND_STATES[row["state"]]
     sent = sum(totals.get(int(state), 0) for state in SENT)
     return RoundShow(row, word, people, messages, rungs, sentence, households, remaining, sent)
 
@@ -98,7 +99,8 @@ def show_round(
 def sentence_of(row: dict[str, Any], figures: RoundFigures | None, totals: Mapping[int, int]) -> str:
     """One sentence: where a round stands."""
     if row["state"] == "scheduled" or figures is None:
-        return f"{moment(row['starts_at'])} 开始，{moment(row['ends_at'])} 前有效。"
+        kind = "起等候事件，事件一到就发" if row.get("trigger") else "开始"
+        return f"{moment(row['starts_at'])} {kind}，{moment(row['ends_at'])} 前有效。"
     sent = sum(totals.get(int(s), 0) for s in (State.ACCEPTED, State.DELIVERED, State.FAILED, State.READ))
     arrived = totals.get(State.DELIVERED, 0) + totals.get(State.READ, 0)
     words = f"列入 {number(figures.planned)} 户，已发 {number(sent)} 条，送达 {number(arrived)} 条"

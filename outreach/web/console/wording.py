@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from outreach.clock import in_beijing
+from outreach.labels.keys import TOPICS
 
 WEEKDAYS = "一二三四五六日"
 CHANNELS = {
@@ -16,6 +17,8 @@ CHANNELS = {
     "call": "电话",
     "visit": "上门",
 }
+REFUSABLE = {"all": "所有渠道", **CHANNELS, **TOPICS}
+"""What a person can refuse: channels and topics of publicity."""
 CAMPAIGN_STATES = {
     "draft": "草稿",
     "in_review": "待审批",

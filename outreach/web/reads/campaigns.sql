@@ -29,13 +29,13 @@ where c.id = %(id)s and (o.path like %(path)s || '%%' or %(path)s like o.path ||
 select r.id, r.campaign_id, r.ordinal, r.name, r.starts_at, r.ends_at, r.segment, r.state, r.started_at,
        r.finished_at, r.audience, r.planned, r.stagger, r.canary_permille, r.canary_hold, r.canary_failed_permille,
        r.canary_complaint_permille, r.canary_opt_out_permille, r.anchor_attribute, r.anchor_days, r.parent_id,
-       r.occurs_on
+       r.occurs_on, r.trigger, r.lap
 from round r where r.campaign_id = any(%(ids)s) order by r.campaign_id, r.ordinal;
 
 -- name: one_round
 select r.id, r.campaign_id, r.ordinal, r.name, r.starts_at, r.ends_at, r.segment, r.state, r.started_at,
        r.finished_at, r.audience, r.planned, r.period, r.stagger, r.canary_permille, r.canary_position,
-       r.canary_verdict, r.pause_reason, r.anchor_attribute, r.anchor_days, r.parent_id, c.name as campaign_name, c.code as campaign_code, c.kind,
+       r.canary_verdict, r.pause_reason, r.anchor_attribute, r.anchor_days, r.trigger, r.lap, r.parent_id, c.name as campaign_name, c.code as campaign_code, c.kind,
        c.state as campaign_state, c.quiet_from, c.quiet_to, o.name as org_name, o.path as org_path,
        o.path like %(path)s || '%%' as is_own, business_now() as now
 from round r join campaign c on c.id = r.campaign_id join org_unit o on o.id = c.org_id

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
-from outreach.labels.keys import CHANNEL_NAMES
+from outreach.labels.keys import CHANNEL_NAMES, TOPICS
 from outreach.ledger.states import NAMES, State
 
 _SQL = load_queries(__file__)
@@ -72,6 +72,7 @@ async def timeline_of(conn: Connection, taxpayer_id: int, *, kind: str = "") -> 
         moments += _messages(await _rows(conn, _SQL["messages"], taxpayer_id))
     if kind in ("", "inbound"):
         moments += _inbound(await _rows(conn, _SQL["inbound"], taxpayer_id))
+        moments += _refusals(await _rows(conn, _SQL["refusals"], taxpayer_id), taxpayer_id)
     if kind in ("", "event"):
         moments += _events(await _rows(conn, _SQL["events"], taxpayer_id))
     if kind in ("", "label"):
@@ -106,6 +107,17 @@ def _inbound(rows: Iterable[dict[str, Any]]) -> Iterator[Moment]:
     for row in rows:
         tone = "warn" if row["kind"] in ("unsubscribe", "complaint", "unfollow") else "accent"
         yield Moment(row["at"], "inbound", "inbound", tone, _INBOUND.get(row["kind"], row["kind"]))
+
+
+def _refusals(rows: Iterable[dict[str, Any]], taxpayer_id: int) -> Iterator[Moment]:
+    for row in rows:
+        what = (CHANNEL_NAMES | TOPICS)[row["refused"]]
+        about = f"「{what}」的宣传" if row["refused"] in TOPICS else f"{what}的宣传"
+        source = f"来自 {row['source']}"
+        if _holds(row["added"], taxpayer_id):
+            yield Moment(row["at"], "inbound", "inbound", "warn", f"不再接收{about}", source)
+        elif _holds(row["removed"], taxpayer_id):
+            yield Moment(row["at"], "inbound", "inbound", "accent", f"恢复接收{about}", source)
 
 
 def _events(rows: Iterable[dict[str, Any]]) -> Iterator[Moment]:

@@ -16,6 +16,12 @@ order by i.at desc limit %(limit)s;
 -- name: events
 select at, type, source from event where taxpayer_id = %(id)s order by at desc limit %(limit)s;
 
+-- name: refusals
+-- Of publicity, by channel or topic; the contact's choice holds for her households.
+select c.at, c.source, c.added, c.removed, substr(c.set_key, 8) as refused from set_change c
+where c.set_key like 'optout:%%' and %(id)s between c.low and c.high
+order by c.id desc limit %(limit)s;
+
 -- name: label_changes
 -- The bounds of a change tell cheaply that it does not concern a household; the bitmaps tell for certain.
 select c.at, c.as_of, c.source, c.added, c.removed, l.name, l.options,
