@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev
 READY := $(if $(wildcard $(DEV)),$(DEV),$(RUN))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check fuzz lock system bench chaos
+.PHONY: help demo up test check fuzz lock system bench chaos season
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ ifneq ($(wildcard tests/chaos/__main__.py),)
 MORE := $(MORE)\040\040make chaos    kill processes at random and compare the books (ARGS=--help)\n
 chaos: $(DEV)
 	$(BIN)/python -m tests.chaos $(ARGS)
+endif
+
+ifneq ($(wildcard tests/season/__main__.py),)
+MORE := $(MORE)\040\040make season   replay the season of 2026 day by day, 1 M taxpayers (ARGS=--help)\n
+season: $(DEV)
+	$(BIN)/python -m tests.season $(ARGS)
 endif
 
 fuzz: $(DEV) ## feed every decoder with anything (ARGS="--seconds 600 --only cmpp")
