@@ -49,7 +49,10 @@ async def worklist(console: Console) -> list[int]:
         campaign = await create_campaign(rt, "planner", draft)
         await submit_campaign(rt, campaign, "planner")
         await approve_campaign(rt, campaign, "approver")
-        (round_id,) = await start_due_rounds(rt, SetCache())
+        started = await start_due_rounds(rt, SetCache())
+        row = await rt.db.fetch_one("select id from round where campaign_id = %(c)s", {"c": campaign})
+        assert row is not None and row["id"] in started
+        round_id = row["id"]
         await rt.db.execute("update campaign set state = 'running' where id = %(id)s", {"id": campaign})
         await hand_over_step(rt, SetCache(), round_id, 0, fallers=False)
         row = await rt.db.fetch_one(

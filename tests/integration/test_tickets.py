@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from channels.base import Inbound, InboundKind
+from outreach.clock import in_beijing
 from outreach.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from outreach.governance.vault import Vault, open_vault
 from outreach.ledger.gateways import load_gateways
@@ -125,7 +126,7 @@ async def test_a_bad_rating_is_called_back_before_it_closes(visitor: Visitor, va
     ]
     ticket = await only_ticket(rt)
     assert ticket["source"] == "bad_rating" and ticket["due_on"] == CLOCK(
-        (await rt.now()).astimezone().date(), 5
+        in_beijing(await rt.now()).date(), 5
     )
     one = int(str(ticket["id"]))
     async with rt.db.begin() as conn:

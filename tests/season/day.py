@@ -28,7 +28,7 @@ from tests.season.rest import rest
 from tests.season.stage import Stage
 from tests.season.taxpayers import act, refuse
 
-_EARLY, _SENDS, _WORKS, _LATE = clock(7, 40), clock(9), clock(14), clock(20, 30)
+_NIGHT, _EARLY, _SENDS, _WORKS, _LATE = clock(5), clock(7, 40), clock(9), clock(14), clock(20, 30)
 _GATE_SECONDS = 0.35
 """The gate may be a third of a second old: what is reported later than that is still overtaken."""
 _SETTLES_SECONDS, _PATIENCE = 0.3, 60.0
@@ -115,6 +115,9 @@ async def _send(season: Season, today: date, starting: list[Played]) -> list[str
     early = [one for one in season.judge.rounds.values() if one.wave.opens < _EARLY and _runs(one, today)]
     with season.watch.phase("planning" if starting else "sending"):
         if early:
+            # No worker may remember the evening, when it was allowed to send.
+            await town.set_clock(rt, _moment(today, _NIGHT))
+            await asyncio.sleep(2 * _GATE_SECONDS)
             await town.set_clock(rt, _moment(today, _EARLY))
             await rest(rt, count, quiet=True)
             if await new_entries(season.books):
