@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from campaigns.approval_text import Covered, cover, differences
+from campaigns.filings import refuse_unfiled
 from campaigns.fitting import check_windows
 from campaigns.wording_guard import Finding, check_campaign
 from outreach.db.pool import Connection
@@ -30,7 +31,8 @@ SCHEDULER = "system:scheduler"
 
 async def submit_campaign(rt: Runtime, campaign_id: int, by: str, *, note: str = "") -> None:
     """Bind the newest template versions and ask for a signature. Raises Conflict, and InvalidInput with
-    `faults` where the wording is refused or at `stagger` where a window cannot hold everybody."""
+    `faults` where the wording is refused or a template is not filed, or at `stagger` where a window cannot
+    hold everybody."""
     async with rt.db.begin() as conn:
         campaign = await lock_campaign(conn, campaign_id)
         if campaign["state"] != "draft":
@@ -121,11 +123,12 @@ async def still_binds(conn: Connection, campaign_id: int) -> bool:
 
 async def bind_content(conn: Connection, campaign_id: int) -> None:
     """Fix the newest template versions and look them over. Raises Conflict for a template without content,
-    InvalidInput with `faults` where the wording is refused."""
+    InvalidInput with `faults` where the wording is refused or no account has the template filed."""
     await conn.execute(SQL["bind_versions"], {"campaign_id": campaign_id})
     missing = await (await conn.execute(SQL["unbound_steps"], {"campaign_id": campaign_id})).fetchone()
     if missing is not None:
         raise Conflict(f"轮次「{missing['name']}」第 {missing['step'] + 1} 级的模板还没有内容")
+    await refuse_unfiled(conn, campaign_id)
     refuse_wording(await look_over(conn, campaign_id))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pyroaring import AbstractBitMap, BitMap
 
 from campaigns.exclusions import Exclusion, move
+from campaigns.filings import Unfiled, find_unfiled
 from campaigns.occurrences import whole_season
 from campaigns.selection import reach_parameters, select_households
 from campaigns.slicing import Slices, cut_slices
@@ -66,7 +67,8 @@ class Rung:
 class Forecast:
     """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages. `slices`:
     who is told on which day, None where all are told at once or a part of the round is out of scope; `waits`:
-    the round answers events, so this is who could get it, and nobody knows how many will."""
+    the round answers events, so this is who could get it, and nobody knows how many will; `unfiled`: steps
+    that no account could send."""
 
     audience: int
     planned: int
@@ -76,6 +78,7 @@ class Forecast:
     missing_channels: tuple[str, ...]
     slices: Slices | None = None
     waits: bool = False
+    unfiled: tuple[Unfiled, ...] = ()
 
     @property
     def persons(self) -> int:
@@ -134,7 +137,8 @@ async def forecast(
     timing = _timing(row, moment, rungs, accounts, slices)
     missing = tuple(rung.channel for rung in rungs if rung.channel not in {*accounts, *SPOKEN})
     sizes = len(chosen.audience), len(reached)
-    return Forecast(*sizes, tuple(exclusions), rungs, timing, missing, slices, row["waits"])
+    unfiled = tuple(await find_unfiled(conn, round_id=round_id))
+    return Forecast(*sizes, tuple(exclusions), rungs, timing, missing, slices, row["waits"], unfiled)
 
 
 async def _rung(

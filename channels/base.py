@@ -180,7 +180,8 @@ class Receipt:
 
     At least one of `key` and `ref` is set. Where one request carries several messages and the provider
     echoes the request's key only, `key` is that of the request's first message, `whole_request` is true
-    and `address` tells which of them is meant.
+    and `address` tells which of them is meant. `fallback`: the phone could not show it and the provider used
+    this channel instead.
     """
 
     state: DeliveryState

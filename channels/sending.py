@@ -1,5 +1,5 @@
-"""What adapters share whose gateway takes one message a request: a batch worked off in lanes, and what a
-call that brought no answer says about its message."""
+"""What adapters share that send by requests: a batch worked off in lanes, a refused request halved, and what
+a call that brought no answer says about its message."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -9,6 +9,9 @@ from channels.errors import Fault, GatewayError
 from channels.http import MaybeSent, NotSent
 
 SendOne = Callable[[Outbound, float], Awaitable[SendResult]]
+SendRequest = Callable[[Sequence[Outbound]], Awaitable[tuple[list[SendResult], bool]]]
+"""Sends messages in one request: what became of each, and whether the whole was refused, so that certainly
+nothing of it was taken, for what may be one of them alone."""
 
 
 class TooLate(NotSent):
@@ -47,6 +50,17 @@ async def _drain(
         if asyncio.get_running_loop().time() >= deadline:
             return
         results[position] = await send_one(message, deadline)
+
+
+async def send_halving(messages: Sequence[Outbound], send_request: SendRequest) -> list[SendResult]:
+    """One request, or where it was refused for what may be one of its messages, its halves, until the bad
+    ones stand alone and do not cost the others."""
+    results, single = await send_request(messages)
+    if not single or len(messages) == 1:
+        return results
+    middle = len(messages) // 2
+    halves = (send_halving(half, send_request) for half in (messages[:middle], messages[middle:]))
+    return [result for half in await asyncio.gather(*halves) for result in half]
 
 
 def judge_silence(key: str, error: Exception) -> SendResult:

@@ -7,7 +7,7 @@ simulators that a process of their own runs.
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,14 +155,16 @@ async def plan_rehearsal(
     capable: float,
 ) -> Rehearsal:
     """File every template with the accounts that want it, and say where to push."""
-    texts, official = await _file_templates(rt, ids)
+    texts, official = await file_templates(rt, ids)
     rows = await rt.db.fetch("select id, secret from gateway")
     secret_of = {row["id"]: row["secret"] for row in rows}
     callbacks = {name: f"{rt.settings.base_url}/hooks/{ids[name]}/{secret_of[ids[name]]}" for name in NAMES}
     return Rehearsal(ports, callbacks, rt.settings.signature, texts, official, faults, capable)
 
 
-async def _file_templates(rt: Runtime, ids: dict[str, int]) -> tuple[dict[str, str], dict[str, list[str]]]:
+async def file_templates(rt: Runtime, ids: Mapping[str, int]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """File every template with the accounts that send nothing else: by code the texts, and the fields, that
+    the providers of SMS and of the official account then know. What cannot be filed is left out."""
     texts: dict[str, str] = {}
     official: dict[str, list[str]] = {}
     async with rt.db.begin() as conn:

@@ -14,14 +14,11 @@ from urllib.parse import urlsplit
 import orjson
 
 from channels.aliyun.signing import encode_pairs, sign_request
-from channels.http import Http, NotSent
+from channels.http import Http
+from channels.sending import TooLate
 
 VERSION = "2017-05-25"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class TooLate(NotSent):
-    """The caller's deadline passed before a connection was free; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)

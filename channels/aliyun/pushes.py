@@ -1,9 +1,5 @@
-"""HTTP batch pushes: how they are proven, read, answered. Source: protocol sheet `aliyun_dysms`, section 4.
+"""HTTP batch pushes: how they are read and answered. Source: protocol sheet `aliyun_dysms`, section 4."""
 
-They are not signed: a secret segment of the path is the proof. The last segment says what is pushed.
-"""
-
-import hmac
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from channels.base import WebhookReply, WebhookRequest
+from channels.base import WebhookReply
 from channels.errors import WebhookRejected
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
@@ -26,21 +22,6 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _ANYTHING = TypeAdapter(list[object])
 
 Item = TypeVar("Item", bound=BaseModel)
-
-
-def verify_path(request: WebhookRequest, secret: str) -> None:
-    """Check the secret of `/hooks/{gateway}/{secret}/{what}`. Raises WebhookRejected."""
-    given, _ = split_path(request.path)
-    if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
-        raise WebhookRejected("wrong callback secret")
-    if request.method != "POST":
-        raise WebhookRejected("a push is a POST")
-
-
-def split_path(path: str) -> tuple[str, str]:
-    """The last two segments: the secret, and what is pushed."""
-    segments = path.rsplit("/", 2)
-    return (segments[-2], segments[-1]) if len(segments) == 3 else ("", "")
 
 
 def read_items(body: bytes, whole: TypeAdapter[list[Item]], one: Callable[[object], Item]) -> list[Item]:

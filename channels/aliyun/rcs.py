@@ -18,20 +18,10 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import Field, SecretStr
 
-from channels.aliyun.client import Answer, Client, Credentials, TooLate
+from channels.aliyun.client import Answer, Client, Credentials
 from channels.aliyun.codes import SIGNATURE_CODES, advice, meaning_of
-from channels.aliyun.fields import (
-    CallbackSecret,
-    Concurrency,
-    Endpoint,
-    KeyId,
-    KeySecret,
-    Region,
-    SignName,
-    Timeout,
-    service_url,
-)
-from channels.aliyun.pushes import REPLY, local_number, split_path, verify_path
+from channels.aliyun.fields import CallbackSecret, Endpoint, KeyId, KeySecret, SignName, service_url
+from channels.aliyun.pushes import REPLY, local_number
 from channels.aliyun.rcs_pushes import parse_reports, parse_ups
 from channels.base import (
     Adapter,
@@ -47,7 +37,10 @@ from channels.base import (
     unknown,
 )
 from channels.errors import Fault, GatewayError, WebhookRejected
+from channels.fields import Concurrency, Region, Timeout
 from channels.http import MaybeSent, NotSent
+from channels.path_secret import split_path, verify_path
+from channels.sending import judge_silence
 
 _NUMBER = re.compile(r"1\d{10}", re.ASCII)
 _UNDER_WAY, _TURNED_DOWN = 1, 2
@@ -135,12 +128,8 @@ class AliyunRcs(Adapter):
             form["TemplateParam"] = orjson.dumps(dict(message.params)).decode()
         try:
             answer = await self._client.call("SendRCS", form, query=query, deadline=deadline)
-        except TooLate:
-            return refused(message.key, Fault.DEFERRED)
-        except NotSent:
-            return refused(message.key, Fault.UNREACHABLE)
-        except MaybeSent:
-            return unknown(message.key)
+        except (NotSent, MaybeSent) as error:
+            return judge_silence(message.key, error)
         return judge(message.key, answer)
 
     def verify(self, request: WebhookRequest) -> None:

@@ -15,21 +15,11 @@ from typing import ClassVar
 import orjson
 from pydantic import Field, SecretStr
 
-from channels.aliyun.client import Answer, Client, Credentials, TooLate
+from channels.aliyun.client import Answer, Client, Credentials
 from channels.aliyun.codes import advice, meaning_of
 from channels.aliyun.details import ask_details, days_of, find_message
-from channels.aliyun.fields import (
-    CallbackSecret,
-    Concurrency,
-    Endpoint,
-    KeyId,
-    KeySecret,
-    Region,
-    SignName,
-    Timeout,
-    service_url,
-)
-from channels.aliyun.pushes import REPLY, local_number, split_path, verify_path
+from channels.aliyun.fields import CallbackSecret, Endpoint, KeyId, KeySecret, SignName, service_url
+from channels.aliyun.pushes import REPLY, local_number
 from channels.aliyun.sms_pushes import parse_reports, parse_ups
 from channels.base import (
     Adapter,
@@ -47,7 +37,10 @@ from channels.base import (
     unknown,
 )
 from channels.errors import Fault, GatewayError, WebhookRejected
+from channels.fields import Concurrency, Region, Timeout
 from channels.http import MaybeSent, NotSent
+from channels.path_secret import split_path, verify_path
+from channels.sending import judge_silence, send_halving
 
 # China Mobile's own service number: a question about it concerns nobody.
 _PROBE_NUMBER = "13800138000"
@@ -130,29 +123,22 @@ class AliyunSms(Adapter):
     async def _send_run(self, run: Sequence[Outbound], deadline: float) -> list[SendResult]:
         if not run[0].template:
             return [refused(message.key, Fault.UNSUPPORTED, "no_template") for message in run]
-        verdict, single = await self._request(run, deadline)
-        if single and len(run) > 1:
-            middle = len(run) // 2
-            halves = (self._send_run(half, deadline) for half in (run[:middle], run[middle:]))
-            return [result for half in await asyncio.gather(*halves) for result in half]
-        return [
+        return await send_halving(run, lambda part: self._request(part, deadline))
+
+    async def _request(self, run: Sequence[Outbound], deadline: float) -> tuple[list[SendResult], bool]:
+        action, query, form = self._render(run)
+        try:
+            answer = await self._client.call(action, form, query=query, deadline=deadline)
+        except (NotSent, MaybeSent) as error:
+            return [judge_silence(message.key, error) for message in run], False
+        verdict, single = judge(answer)
+        results = [
             SendResult(
                 message.key, verdict.outcome, verdict.ref, verdict.fault, verdict.code, verdict.retry_after
             )
             for message in run
         ]
-
-    async def _request(self, run: Sequence[Outbound], deadline: float) -> tuple[SendResult, bool]:
-        action, query, form = self._render(run)
-        try:
-            answer = await self._client.call(action, form, query=query, deadline=deadline)
-        except TooLate:
-            return refused("", Fault.DEFERRED), False
-        except NotSent:
-            return refused("", Fault.UNREACHABLE), False
-        except MaybeSent:
-            return unknown(""), False
-        return judge(answer)
+        return results, single
 
     def _render(self, run: Sequence[Outbound]) -> tuple[str, dict[str, str], dict[str, str]]:
         query = {"TemplateCode": run[0].template, "OutId": run[0].key}

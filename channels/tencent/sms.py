@@ -11,14 +11,11 @@ carrier has reported on it, so that absence says nothing: class C, not B.
 """
 
 import asyncio
-import hmac
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from channels.base import (
     Adapter,
@@ -30,11 +27,12 @@ from channels.base import (
     SendResult,
     WebhookRequest,
     refused,
-    unknown,
 )
 from channels.errors import Fault, GatewayError, WebhookRejected
+from channels.fields import BareSignature, Concurrency, PathSecret, Region, ServiceUrl, Timeout
 from channels.http import MaybeSent, NotSent
-from channels.sending import TooLate
+from channels.path_secret import split_path, verify_path
+from channels.sending import judge_silence, send_halving
 from channels.tencent.client import Account, Client
 from channels.tencent.codes import advice, meaning_of
 from channels.tencent.pushes import REPLY, parse_replies, parse_reports
@@ -46,51 +44,29 @@ MOST_NUMBERS = 200
 # China Mobile's own service number: a question about it concerns nobody.
 _PROBE_NUMBER = "+8613800138000"
 _PROBED = timedelta(minutes=10)
-_SECRET = re.compile(r"[A-Za-z0-9_-]{16,}")
 
 
 class TencentSmsConfig(Config):
     """Settings of an application of an account. An empty `endpoint` is the public one."""
 
-    endpoint: str = Field("", title="服务地址", description="含 https://；留空则用公网地址")
-    region: str = Field("ap-guangzhou", title="地域", pattern=r"^[a-z0-9-]+$")
+    endpoint: ServiceUrl = Field("", title="服务地址", description="含 https://；留空则用公网地址")
+    region: Region = "ap-guangzhou"
     secret_id: SecretStr = Field(title="SecretId", min_length=1)
     secret_key: SecretStr = Field(title="SecretKey", min_length=1)
     sdk_app_id: str = Field(
         title="SdkAppId", description="短信应用的编号，如 1400006666", pattern=r"^\d{1,20}$"
     )
-    sign_name: str = Field(title="短信签名", description="已审核通过的签名内容，不含【】", min_length=1)
-    callback_secret: SecretStr = Field(
+    sign_name: BareSignature = Field(
+        title="短信签名", description="已审核通过的签名内容，不含【】", min_length=1,
+    )  # fmt: skip
+    callback_secret: PathSecret = Field(
         SecretStr(""),
         title="回调地址密钥",
         description="回调地址中的一段，至少 16 位字母、数字、- 或 _；留空则拒收回调",
     )
-    concurrency: int = Field(32, title="同时请求数", ge=1, le=256)
+    concurrency: Concurrency = 32
     numbers_per_request: int = Field(MOST_NUMBERS, title="每次请求的号码数", ge=1, le=MOST_NUMBERS)
-    timeout: float = Field(10.0, title="超时（秒）", gt=0, le=120)
-
-    @field_validator("endpoint")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")):
-            raise ValueError("服务地址应为 https://主机[:端口]，不带路径")
-        return value.rstrip("/")
-
-    @field_validator("sign_name")
-    @classmethod
-    def _is_bare(cls, value: str) -> str:
-        if "【" in value or "】" in value:
-            raise ValueError("短信签名不要带【】")
-        return value
-
-    @field_validator("callback_secret")
-    @classmethod
-    def _is_hard_to_guess(cls, value: SecretStr) -> SecretStr:
-        secret = value.get_secret_value()
-        if secret and not _SECRET.fullmatch(secret):
-            raise ValueError("回调地址密钥至少 16 位，只用字母、数字、- 和 _")
-        return value
+    timeout: Timeout = 10.0
 
 
 class TencentSms(Adapter):
@@ -166,42 +142,26 @@ class TencentSms(Adapter):
     async def _send_request(self, messages: Sequence[Outbound], deadline: float) -> list[SendResult]:
         if not messages[0].template:
             return [refused(message.key, Fault.UNSUPPORTED, "no_template") for message in messages]
+        return await send_halving(messages, lambda part: self._request(part, deadline))
+
+    async def _request(self, messages: Sequence[Outbound], deadline: float) -> tuple[list[SendResult], bool]:
         try:
             answer = await self._client.call(
                 "SendSms", render(messages, self._config.sign_name), deadline=deadline
             )
-        except TooLate:
-            return [refused(message.key, Fault.DEFERRED) for message in messages]
-        except NotSent:
-            return [refused(message.key, Fault.UNREACHABLE) for message in messages]
-        except MaybeSent:
-            return [unknown(message.key) for message in messages]
-        results, single = judge(answer, messages)
-        if single and len(messages) > 1:
-            middle = len(messages) // 2
-            halves = (self._send_request(half, deadline) for half in (messages[:middle], messages[middle:]))
-            return [result for half in await asyncio.gather(*halves) for result in half]
-        return results
+        except (NotSent, MaybeSent) as error:
+            return [judge_silence(message.key, error) for message in messages], False
+        return judge(answer, messages)
 
     def verify(self, request: WebhookRequest) -> None:
         """Pushes are not signed: the secret segment of the path is the proof. Raises WebhookRejected."""
-        secret = self._config.callback_secret.get_secret_value()
-        given, _ = _tail(request.path)
-        if not secret or not hmac.compare_digest(given.encode(errors="replace"), secret.encode()):
-            raise WebhookRejected("wrong callback secret")
-        if request.method != "POST":
-            raise WebhookRejected("a push is a POST")
+        verify_path(request, self._config.callback_secret.get_secret_value())
 
     def parse(self, request: WebhookRequest) -> Parsed:
         """Read `/hooks/{gateway}/{secret}/report` or `…/reply`."""
-        _, what = _tail(request.path)
+        _, what = split_path(request.path)
         if what == "report":
             return Parsed(receipts=parse_reports(request.body), reply=REPLY)
         if what == "reply":
             return Parsed(inbound=parse_replies(request.body), reply=REPLY)
         raise WebhookRejected("the path ends neither in report nor in reply")
-
-
-def _tail(path: str) -> tuple[str, str]:
-    segments = path.rsplit("/", 2)
-    return (segments[-2], segments[-1]) if len(segments) == 3 else ("", "")

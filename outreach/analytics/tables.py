@@ -32,6 +32,11 @@ def _households(report: CampaignReport) -> Table:
         ("送达户", [part.reached for part in report.rounds]),
         ("已办户", [part.acted for part in report.rounds]),
     ]
+    if any(part.links.opened or part.links.read for part in report.rounds):
+        lines += [
+            ("打开户", [part.links.opened for part in report.rounds]),
+            ("已读户", [part.links.read for part in report.rounds]),
+        ]
     lines += [
         (name, [part.detours.get(reason, 0) for part in report.rounds])
         for reason, name in DETOURS.items()

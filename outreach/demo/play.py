@@ -33,6 +33,8 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 _DATABASE = "outreach_demo"
 _REDIS_DATABASE = "9"
 _DROP_TRIES = 20
+_PATIENCE = 90
+"""Seconds that the processes may take to come up, on a machine that others use as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ async def _season(stack: Stack, options: DemoOptions, watch: Stopwatch, console:
 
 
 async def _come_up(rt: Runtime, stack: Stack, plan: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         stack.watch()
         with contextlib.suppress(Exception):
@@ -147,7 +149,7 @@ async def _come_up(rt: Runtime, stack: Stack, plan: Path) -> None:
             if answer.status_code < 500 and beating and len(control_addresses(plan)) == 4:
                 return
         await asyncio.sleep(0.1)
-    raise Unavailable(f"服务没有在 30 秒内就绪，请查看 {stack.settings.var / 'logs'} 下的日志")
+    raise Unavailable(f"服务没有在 {_PATIENCE} 秒内就绪，请查看 {stack.settings.var / 'logs'} 下的日志")
 
 
 async def _conclude(

@@ -30,6 +30,7 @@ PERSONS_ONLY = frozenset(
         "campaign.emergency",
         "visit.approve",
         "audit.read",
+        "finding.verify",
     }
 )
 """Powers that no key may hold: a person stands behind them, with a session."""

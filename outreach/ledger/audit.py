@@ -10,6 +10,7 @@ from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
 from outreach.ledger.archived import ArchivedRound, archived_round
+from outreach.ledger.opened import OPENED, opened_households
 from outreach.ledger.reached import reached_by_round
 from outreach.runtime import Runtime
 
@@ -53,9 +54,10 @@ async def audit_round(rt: Runtime, round_id: int) -> RoundAudit:
             raise NotFound("没有这个轮次，或它还没有开始")
         archived = await archived_round(conn, round_id)
         if archived is not None:
-            checks = [*await _archived(conn, row, archived), *await _handed(conn, row)]
+            checks = await _archived(conn, row, archived)
         else:
-            checks = [*await _audience(conn, row), *await _messages(conn, row), *await _handed(conn, row)]
+            checks = [*await _audience(conn, row), *await _messages(conn, row)]
+        checks += [*await _handed(conn, row), *await check_opened(conn, row)]
     return RoundAudit(round_id, f"{row['campaign']}·{row['name']}", tuple(checks))
 
 
@@ -133,6 +135,19 @@ async def _handed(conn: Connection, row: dict[str, Any]) -> list[Check]:
         Check("没有未了户次却仍开着的任务为零", handed["idle"], 0),
         Check("交办的户都在计划之内", len(known), len(known & planned)),
     ]
+
+
+async def check_opened(conn: Connection, row: dict[str, Any]) -> list[Check]:
+    """What the links say, against what the report counts; nothing for a round whose links nobody opened."""
+    links = await (await conn.execute(SQL["opened_recount"], {"round_id": row["id"]})).fetchone()
+    assert links is not None
+    rounds = await opened_households(conn, row["campaign_id"])
+    counted = rounds.get(row["id"], {}).get(OPENED, BitMap())
+    opened = BitMap(links["opened"])
+    if not opened and not counted:
+        return []
+    unlike = (opened - counted) | ((counted & BitMap(links["linked"])) - opened)
+    return [Check("已打开户逐条清点与汇总的差异数为零", len(unlike), 0)]
 
 
 async def _messages(conn: Connection, row: dict[str, Any]) -> list[Check]:

@@ -1,6 +1,6 @@
 -- name: round_of
 -- What a round says of itself.
-select r.id, r.name, r.state, r.period, r.audience, r.planned, c.name as campaign
+select r.id, r.campaign_id, r.name, r.state, r.period, r.audience, r.planned, c.name as campaign
 from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
 
 -- name: rounds_with_messages
@@ -36,6 +36,13 @@ select coalesce(array_agg(distinct t), '{}') as ids
 from batch b join message m on m.period = b.period and m.shard = b.shard
      and m.id >= b.id * 1000 and m.id < (b.id + 1) * 1000, unnest(m.taxpayer_ids) as t
 where b.round_id = %(round_id)s and m.state in (3, 5)
+
+-- name: opened_recount
+-- Every household of a link that was opened, and every household of a link that is still there: links leave some
+-- weeks after their round, what was opened stays.
+select coalesce(array_agg(distinct t) filter (where l.opened_at is not null), '{}') as opened,
+       coalesce(array_agg(distinct t), '{}') as linked
+from link l, unnest(l.taxpayer_ids) as t where l.round_id = %(round_id)s
 
 -- name: counters
 -- What the reports are made of.

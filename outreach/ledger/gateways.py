@@ -42,6 +42,9 @@ ADDRESS_KINDS = {
 CARRIED = {name: adapter for name, adapter in ADAPTERS.items() if adapter.facts.channel in ADDRESS_KINDS}
 """The adapters whose channel the ledger carries."""
 
+FILED_ONLY = sorted(name for name, adapter in ADAPTERS.items() if "filed_template" in adapter.facts.features)
+"""The adapters whose provider sends filed texts only."""
+
 _REFRESH_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0
 _SEND_TIMEOUTS = 1.5

@@ -4,6 +4,7 @@ A message is unique by (round, step, person) in the database itself; batches hol
 one gateway account.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from psycopg import sql
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger.breaker import Breaker
-from outreach.ledger.gateways import ADDRESS_KINDS, Fleet
+from outreach.ledger.gateways import ADDRESS_KINDS, FILED_ONLY, Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.runtime import Runtime
 
@@ -41,10 +42,8 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         locked = await (await conn.execute(SQL["lock_step"], keys)).fetchone()
         if locked is None:
             return Cut(0, True)
-        rows = await (await conn.execute(SQL["backlog"], {"channel": locked["channel"]})).fetchall()
         answers = locked["answers"]
-        waiting = {row["id"]: min(row["waiting"], 1) if answers else row["waiting"] for row in rows}
-        gateways, limit = _share_out(await fleet.gateways(), waiting)
+        gateways, limit = _share_out(await fleet.gateways(), await _backlog(conn, locked))
         if not gateways or limit <= 0:
             return Cut(0, True)
         kind = KINDS[locked["kind"]]
@@ -74,6 +73,16 @@ async def _analyze(conn: Connection, period: int) -> None:
     # Of a month that nobody has counted yet the planner expects a handful of rows, and then it joins a
     # window's 500 outcomes with all messages of the shard: measured 480 microseconds a message instead of 10.
     await conn.execute(sql.SQL("analyze {}").format(sql.Identifier(f"message_{period}")))
+
+
+async def _backlog(conn: Connection, step: Mapping[str, Any]) -> dict[int, int]:
+    # What no account has on file goes out all the same: it fails there and falls to the next rung. Where only
+    # a broken account could send it, it waits for that one.
+    keys = {"channel": step["channel"], "version_id": step["version_id"], "filed_only": FILED_ONLY}
+    rows = await (await conn.execute(SQL["backlog"], keys)).fetchall()
+    able = [row for row in rows if row["sends"]] or rows
+    ready = [row for row in able if row["takes"]]
+    return {row["id"]: min(row["waiting"], 1) if step["answers"] else row["waiting"] for row in ready}
 
 
 def _share_out(known: dict[int, Any], waiting: dict[int, int]) -> tuple[list[int], int]:

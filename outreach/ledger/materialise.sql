@@ -9,10 +9,14 @@ where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' an
 for update of s skip locked
 
 -- name: backlog
--- Messages that wait at each gateway of a channel, so that no more than two hours of sending stand ready.
-select g.id, coalesce(sum(b.n - b.settled) filter (where b.state = 0), 0)::bigint as waiting
+-- Messages that wait at each gateway of a channel, so that no more than two hours of sending stand ready; whether
+-- it takes new ones; and whether its provider sends this version, which some have to have on file.
+select g.id, coalesce(sum(b.n - b.settled) filter (where b.state = 0), 0)::bigint as waiting,
+       coalesce(p.breaker, 'closed') <> 'open' as takes,
+       g.adapter <> all(%(filed_only)s)
+       or exists (select from template_filing f where f.gateway_id = g.id and f.version_id = %(version_id)s) as sends
 from gateway g left join gateway_pace p on p.gateway_id = g.id left join batch b on b.gateway_id = g.id and b.state = 0
-where g.channel = %(channel)s and g.state = 'active' and coalesce(p.breaker, 'closed') <> 'open' group by g.id
+where g.channel = %(channel)s and g.state = 'active' group by g.id, p.breaker
 
 -- name: cut
 -- Starters, whose ladder begins at this step and whose slice has opened, and fallers, whom an earlier step failed

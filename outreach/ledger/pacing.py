@@ -12,19 +12,17 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from channels.registry import ADAPTERS
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger import weights
 from outreach.ledger.breaker import Breaker, Move, Seen, Standing, next_move
-from outreach.ledger.gateways import Fleet, Gateway
+from outreach.ledger.gateways import FILED_ONLY, Fleet, Gateway
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
 
 _BATCHES_AT_ONCE = 2000
-_FILED_ONLY = sorted(name for name, adapter in ADAPTERS.items() if "filed_template" in adapter.facts.features)
 _LOOK_SECONDS = 60.0
 
 Row = dict[str, Any]
@@ -165,7 +163,7 @@ async def _shift(
 
 
 async def _move_batches(conn: Connection) -> list[Change]:
-    keys = {"limit": _BATCHES_AT_ONCE, "filed_only": _FILED_ONLY}
+    keys = {"limit": _BATCHES_AT_ONCE, "filed_only": FILED_ONLY}
     cursor = await conn.execute(SQL["move_batches"], keys)
     return [
         Change(

@@ -112,13 +112,15 @@ class _Gatekeeper:
         return time.monotonic() - self.asked_at > _FRESH_SECONDS
 
     async def part(self, letters: Sequence[Letter]) -> tuple[list[Letter], AbstractBitMap, list[Verdict]]:
-        """Those who are still to be written to, the households that have acted, verdicts on the others."""
+        """Those who are still to be written to, the households that no message may name any more, verdicts on
+        the others."""
         if self.is_stale:
             self.refusing = await self._refusing(letters)
         self.asked_at = time.monotonic()
         acted = await self.sender.gate.acted(self.errand.opened)
-        verdicts, ready = sort_out(letters, self.refusing, acted)
-        return ready, acted, verdicts
+        unverified = await self.sender.gate.unverified(self.errand.opened)
+        verdicts, ready = sort_out(letters, self.refusing, acted, unverified)
+        return ready, acted | unverified if unverified else acted, verdicts
 
     async def _refusing(self, letters: Sequence[Letter]) -> frozenset[int]:
         async with self.sender.rt.db.begin() as conn:
@@ -163,7 +165,7 @@ async def _admit(
 
 
 def sort_out(
-    letters: Sequence[Letter], refusing: frozenset[int], acted: AbstractBitMap
+    letters: Sequence[Letter], refusing: frozenset[int], acted: AbstractBitMap, unverified: AbstractBitMap
 ) -> tuple[list[Verdict], list[Letter]]:
     """Part those who need nothing more, or cannot be reached, from those who are to be written to."""
     verdicts: list[Verdict] = []
@@ -171,6 +173,8 @@ def sort_out(
     for letter in letters:
         if all(taxpayer in acted for taxpayer in letter.taxpayer_ids):
             verdicts.append(Verdict(letter.message_id, State.WITHHELD, code="acted", untaken=True))
+        elif all(taxpayer in acted or taxpayer in unverified for taxpayer in letter.taxpayer_ids):
+            verdicts.append(Verdict(letter.message_id, State.WITHHELD, code="unverified", untaken=True))
         elif letter.person_id in refusing:
             verdicts.append(Verdict(letter.message_id, State.WITHHELD, code="opted_out", untaken=True))
         elif not (letter.address and letter.usable):

@@ -15,5 +15,8 @@ REASONS = {
     "no_address": "无可用联系方式",
 }
 
+WITHHELD = {"acted": "已办结或异议处理中", "opted_out": "已退订", "unverified": "疑点未核实"}
+"""Why a planned message was held back at the last moment: its code, and what staff read."""
+
 DETOURS = {"in_care": "特殊关怀，先打电话再上门", "mongolian": "使用蒙古文，不发普通短信"}
 """Why planned households take another way than the ladder's first rung (requirements, section 5)."""

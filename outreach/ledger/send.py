@@ -146,6 +146,7 @@ async def _ground(sender: Sender, drain: _Drain) -> _Ground | None:
     try:
         account = await sender.fleet.account(gateway.id)
         await sender.gate.acted(opened)
+        await sender.gate.unverified(opened)
     except GatewayError as error:
         get_log().warning("gateway.closed", gateway=gateway.id, fault=error.fault.value, code=error.code)
     except OutreachError as error:

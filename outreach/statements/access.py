@@ -9,11 +9,12 @@ statements that the database runs for them. Every step is recorded in statement_
 import hmac
 import ipaddress
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outreach.db.pool import Connection
+from outreach.db.pool import Connection, Database
 from outreach.db.sql import load_queries
 from outreach.governance.vault import Vault, open_vault
 from outreach.runtime import Runtime
@@ -106,13 +107,14 @@ async def enter_code(rt: Runtime, token: str, code: str, remote: str) -> str | N
 
 async def find_session(rt: Runtime, secret: str) -> StatementSession | None:
     """The session of a cookie, while it and its link live."""
-    if not secret or len(secret) > 64:
-        return None
-    params = {"session": _session_hash(open_vault(rt.settings), secret)}
-    row = await rt.db.fetch_one(_SQL["find_session"], params)
-    if row is None:
-        return None
-    return StatementSession(bytes(row["token_hash"]), tuple(row["taxpayer_ids"]), row["expires_at"])
+    rows = await _rows_of(rt, "find_session", secret)
+    return _session(rows[0]) if rows else None
+
+
+async def find_sealed(rt: Runtime, secret: str) -> tuple[StatementSession, list[dict[str, Any]]] | None:
+    """As `find_session`, and with it the rows of the documents that the visit may see, still sealed."""
+    rows = await _rows_of(rt, "visit", secret)
+    return (_session(rows[0]), [row for row in rows if row["id"] is not None]) if rows else None
 
 
 async def end_session(rt: Runtime, secret: str, remote: str) -> None:
@@ -125,12 +127,17 @@ async def end_session(rt: Runtime, secret: str, remote: str) -> None:
 
 
 async def record_access(
-    conn: Connection, session: StatementSession, event: str, remote: str, taxpayer_id: int, statement_id: int
+    on: Connection | Database,
+    session: StatementSession,
+    event: str,
+    remote: str,
+    taxpayer_id: int,
+    statement_id: int,
 ) -> None:
-    """Audit that a document was `viewed`, `downloaded` or `mailed`; whoever sees it has read it."""
-    if event in ("viewed", "downloaded"):
-        await conn.execute(_SQL["count_read"], {"hash": session.token_hash, "statement": statement_id})
-    await _record(conn, event, session.token_hash, remote, taxpayer_id, statement_id)
+    """Audit that a document was `viewed`, `downloaded` or `mailed`; whoever sees it has read it. In the
+    transaction of a connection, or on a database by itself: then it is durable when this returns."""
+    params = {"event": event, "hash": session.token_hash, "network": network_of(remote)}
+    await on.execute(_SQL["add_document"], params | {"taxpayer": taxpayer_id, "statement": statement_id})
 
 
 async def note_miss(rt: Runtime, text: str, remote: str) -> None:
@@ -167,6 +174,16 @@ class _Link:
     codes_today: int = 0
     codes_of_person: int = 0
     tries_of_person: int = 0
+
+
+async def _rows_of(rt: Runtime, query: str, secret: str) -> list[dict[str, Any]]:
+    if not secret or len(secret) > 64:
+        return []
+    return await rt.db.fetch(_SQL[query], {"session": _session_hash(open_vault(rt.settings), secret)})
+
+
+def _session(row: Mapping[str, Any]) -> StatementSession:
+    return StatementSession(bytes(row["token_hash"]), tuple(row["taxpayer_ids"]), row["expires_at"])
 
 
 async def _lock(conn: Connection, token: str, hashed: bytes) -> _Link:
@@ -210,16 +227,9 @@ async def _count_try(
     await _record(conn, event, hashed, remote)
 
 
-async def _record(
-    conn: Connection,
-    event: str,
-    hashed: bytes,
-    remote: str,
-    taxpayer: int | None = None,
-    statement: int | None = None,
-) -> None:
+async def _record(conn: Connection, event: str, hashed: bytes, remote: str) -> None:
     params = {"event": event, "hash": hashed, "network": network_of(remote)}
-    await conn.execute(_SQL["add_access"], {**params, "taxpayer": taxpayer, "statement": statement})
+    await conn.execute(_SQL["add_access"], params)
 
 
 def _code_hash(vault: Vault, hashed: bytes, code: str) -> bytes:

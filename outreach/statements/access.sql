@@ -70,18 +70,21 @@ update statement_session set ended_at = now() where session_hash = %(session)s a
 returning token_hash;
 
 -- name: add_access
+insert into statement_access (event, token_hash, network) values (%(event)s, %(hash)s, %(network)s);
+
+-- name: add_document
+-- Whoever sees a document has read it; the first time that a link shows one is what its round's report counts.
+with counted as (
+    insert into opened_delta (round_id, what, taxpayer_ids)
+    select l.round_id, s.kind, array[s.taxpayer_id]
+    from link l, statement s
+    where %(event)s in ('viewed', 'downloaded')
+      and l.token_hash = %(hash)s and l.round_id is not null and s.id = %(statement)s
+      and not exists (
+          select from statement_access a
+          where a.token_hash = l.token_hash and a.statement_id = s.id and a.event in ('viewed', 'downloaded')))
 insert into statement_access (event, token_hash, network, taxpayer_id, statement_id)
 values (%(event)s, %(hash)s, %(network)s, %(taxpayer)s, %(statement)s);
-
--- name: count_read
--- The first time that a link shows a document: what its round's report counts.
-insert into opened_delta (round_id, what, taxpayer_ids)
-select l.round_id, s.kind, array[s.taxpayer_id]
-from link l, statement s
-where l.token_hash = %(hash)s and l.round_id is not null and s.id = %(statement)s
-  and not exists (
-      select from statement_access a
-      where a.token_hash = l.token_hash and a.statement_id = s.id and a.event in ('viewed', 'downloaded'));
 
 -- name: tries
 -- Tries of a network that were not verified, live links and dead ones alike: being slowed tells nothing.
@@ -112,6 +115,20 @@ select distinct on (taxpayer_id, kind, year) id, taxpayer_id, kind, year, conten
 from statement
 where taxpayer_id = any(%(ids)s)
 order by taxpayer_id, kind, year desc, version desc;
+
+-- name: visit
+-- `find_session` and `documents` of what it finds, in one round trip; one row without a document if there is none.
+-- Reminders on WeChat are offered where a gateway could send them.
+select s.token_hash, l.taxpayer_ids, s.expires_at, d.*,
+       exists (select from gateway where channel = 'wechat' and state = 'active') as offers_wechat
+from statement_session s join link l using (token_hash)
+left join lateral (
+    select distinct on (taxpayer_id, kind, year) id, taxpayer_id, kind, year, content_enc, content_hash
+    from statement
+    where taxpayer_id = any(l.taxpayer_ids)
+    order by taxpayer_id, kind, year desc, version desc) d on true
+where s.session_hash = %(session)s and s.ended_at is null and s.expires_at > now()
+  and l.revoked_at is null and l.expires_at > business_now();
 
 -- name: by_digest
 select s.kind, s.year, s.version, s.issued_at, o.name as bureau,

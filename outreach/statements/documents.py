@@ -1,7 +1,7 @@
 """Reading frozen documents: opened, compared with their hash, never recomputed."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ import orjson
 from outreach.db.sql import parse_queries
 from outreach.governance.vault import SealBroken, Vault, open_vault
 from outreach.runtime import Runtime
+from outreach.statements.access import StatementSession, find_sealed
 from outreach.statements.content import content_hash, digest_of
 from outreach.statements.kinds import DOCUMENT_KINDS
 
 _SQL = parse_queries(Path(__file__).with_name("access.sql"))
+_KINDS = {kind: place for place, kind in enumerate(DOCUMENT_KINDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,27 @@ class Document:
     year: int
     content: Mapping[str, Any]
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document that the visitor may turn to, by the name of its household."""
+
+    name: str
+    kind: str
+    year: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A verified visit: all documents that it may see, the one at `place` opened, and whether reminders on
+    WeChat can be offered."""
+
+    session: StatementSession
+    listed: Sequence[Listed]
+    place: int
+    document: Document
+    offers_wechat: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +73,33 @@ async def read_documents(rt: Runtime, taxpayer_ids: Sequence[int]) -> list[Docum
     """
     rows = await rt.db.fetch(_SQL["documents"], {"ids": list(taxpayer_ids)})
     vault = open_vault(rt.settings)
-    documents = [open_document(vault, row) for row in rows]
+    return [open_document(vault, row) for row in _in_order(rows, taxpayer_ids)]
+
+
+async def open_visit(rt: Runtime, secret: str, n: int) -> Opened | None:
+    """The visit of a cookie with the n-th of its documents, the first where there is no n-th; None when it is
+    over or has none. What is not shown is not opened, but for one document of each other household.
+
+    Raises SealBroken as `read_documents` does.
+    """
+    found = await find_sealed(rt, secret)
+    if found is None or not found[1]:
+        return None
+    session, vault = found[0], open_vault(rt.settings)
+    rows = _in_order(found[1], session.taxpayer_ids)
+    place = n if 0 <= n < len(rows) else 0
+    shown = open_document(vault, rows[place])
+    names = {shown.taxpayer_id: shown.content["payer"]["name"]}
+    for row in rows:
+        if row["taxpayer_id"] not in names:
+            names[row["taxpayer_id"]] = open_document(vault, row).content["payer"]["name"]
+    listed = [Listed(names[row["taxpayer_id"]], row["kind"], row["year"]) for row in rows]
+    return Opened(session, listed, place, shown, rows[0]["offers_wechat"])
+
+
+def _in_order(rows: Iterable[dict[str, Any]], taxpayer_ids: Sequence[int]) -> list[dict[str, Any]]:
     order = {taxpayer_id: place for place, taxpayer_id in enumerate(taxpayer_ids)}
-    kinds = {kind: place for place, kind in enumerate(DOCUMENT_KINDS)}
-    return sorted(documents, key=lambda one: (order[one.taxpayer_id], -one.year, kinds[one.kind]))
+    return sorted(rows, key=lambda row: (order[row["taxpayer_id"]], -row["year"], _KINDS[row["kind"]]))
 
 
 def open_document(vault: Vault, row: Mapping[str, Any]) -> Document:

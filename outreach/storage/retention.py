@@ -74,6 +74,8 @@ def _ages(rt: Runtime) -> dict[str, tuple[str, int]]:
         "statement_access": ("forget_accesses", settings.keep_traces_days),
         "direct_message": ("forget_directs", settings.keep_traces_days),
         "worker": ("forget_workers", settings.keep_traces_days),
+        "trigger_turn": ("forget_turns", settings.keep_traces_days),
+        "triggered": ("forget_triggered", settings.keep_traces_days),
     }
 
 

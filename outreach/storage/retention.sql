@@ -47,6 +47,19 @@ delete from direct_message where ctid = any(array(
 -- Processes that are long gone.
 delete from worker where seen_at < now() - %(days)s * interval '1 day'
 
+-- name: forget_turns
+-- Whose turn it was at a rule that is over: nobody asks any more.
+delete from trigger_turn where ctid = any(array(
+    select t.ctid from trigger_turn t join round r on r.id = t.round_id
+    where r.finished_at < business_now() - %(days)s * interval '1 day' limit %(limit)s))
+
+-- name: forget_triggered
+-- What came of the events of such a rule, once each has been judged: the message, the sets of its day and the event
+-- stay.
+delete from triggered where ctid = any(array(
+    select t.ctid from triggered t join round r on r.id = t.round_id
+    where r.finished_at < business_now() - %(days)s * interval '1 day' and t.outcome is not null limit %(limit)s))
+
 -- name: months_due
 -- Months of messages that have been here longer than they are kept.
 select distinct substring(c.relname from '[0-9]{6}$')::int as period

@@ -7,10 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from outreach.db.sql import load_queries
 from outreach.runtime import Runtime
-from outreach.statements.access import StatementSession, end_session, find_session, record_access
-from outreach.statements.documents import Document, read_documents
+from outreach.statements.access import end_session, record_access
+from outreach.statements.documents import Opened, open_visit
 from outreach.statements.pdf import check_address, render_pdf
 from outreach.web.public_entry import cookie_name, remote_of, set_session
 from outreach.web.public_pages import (
@@ -24,12 +23,12 @@ from outreach.web.public_pages import (
     require_own_page,
     words,
 )
+from outreach.web.public_qr import check_codes, draw_code, qr_path
 from outreach.web.public_types import Rating
-from outreach.web.public_view import bill_view, document_view, qr_path
+from outreach.web.public_view import bill_view, document_view
 
 Rate = Callable[[Rating], Awaitable[None]]
 _PUBLIC = {"x-permission": "public"}
-_SQL = load_queries(__file__)
 
 
 def add_bill_pages(
@@ -37,19 +36,21 @@ def add_bill_pages(
 ) -> None:
     """GET /statement, .pdf, /statement/share, /statement/share.svg; POST /statement/rate, /statement/end."""
 
+    codes = check_codes(check_address(site.base_url, ""))
+
     @router.get("/statement", openapi_extra=_PUBLIC)
     async def statement(request: Request, n: int = 0) -> Response:
         opened = await open_document(request, site, rt, n, "viewed")
         if opened is None:
             return visit_over(request, site)
-        _, documents, chosen = opened
-        address = check_address(site.base_url, chosen.digest)
+        shown = opened.document
         w = words(display_of(request).language)
         return page(
-            request, site, f"{chosen.kind}.html", view=document_view(chosen, w), bill=bill_view(chosen, w),
-            document=chosen, documents=documents, n=documents.index(chosen), check_address=address,
-            qr=qr_path(address), rated="rated" in request.query_params,
-            wechat=await rt.db.fetch_one(_SQL["wechat"]) is not None, mail=offers_mail,
+            request, site, f"{shown.kind}.html", view=document_view(shown, w), bill=bill_view(shown, w),
+            document=shown, listed=opened.listed, n=opened.place,
+            check_address=check_address(site.base_url, shown.digest), qr=draw_code(codes, shown.digest),
+            rated="rated" in request.query_params,
+            wechat=opened.offers_wechat, mail=offers_mail,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)
@@ -57,7 +58,7 @@ def add_bill_pages(
         opened = await open_document(request, site, rt, n, "downloaded")
         if opened is None:
             return visit_over(request, site)
-        chosen = opened[2]
+        chosen = opened.document
         body = await asyncio.to_thread(render_pdf, chosen.content, chosen.digest, site.base_url)
         name = f'attachment; filename="{chosen.content["issue"]["number"]}.pdf"'
         return Response(body, headers={**HEADERS, "Content-Disposition": name}, media_type="application/pdf")
@@ -73,7 +74,7 @@ def add_bill_pages(
         opened = await open_document(request, site, rt, n, None)
         if opened is None:
             return visit_over(request, site)
-        w, document = words(display_of(request).language), opened[2]
+        w, document = words(display_of(request).language), opened.document
         title = w[f"title_{document.kind}"].format(year=document.year)
         return drawing(site, "share.svg", w=w, title=title, qr=qr_path(f"{site.base_url}/leaflets"))
 
@@ -87,7 +88,7 @@ def add_bill_pages(
         opened = await open_document(request, site, rt, n, None)
         if opened is None:
             return visit_over(request, site)
-        await rate(Rating(opened[2].taxpayer_id, opened[2].id, stars))
+        await rate(Rating(opened.document.taxpayer_id, opened.document.id, stars))
         return go(f"/statement?n={n}&rated=1#rate")
 
     @router.post("/statement/end", openapi_extra=_PUBLIC)
@@ -105,17 +106,13 @@ def add_bill_pages(
 
 async def open_document(
     request: Request, site: Site, rt: Runtime, n: int, event: str | None
-) -> tuple[StatementSession, list[Document], Document] | None:
-    """The visit, its documents and the n-th of them, recorded; None when the visit is over."""
-    session = await find_session(rt, request.cookies.get(cookie_name(site), ""))
-    documents = await read_documents(rt, session.taxpayer_ids) if session else []
-    if session is None or not documents:
-        return None
-    chosen = documents[n if 0 <= n < len(documents) else 0]
-    if event is not None:
-        async with rt.db.begin() as conn:
-            await record_access(conn, session, event, remote_of(request), chosen.taxpayer_id, chosen.id)
-    return session, documents, chosen
+) -> Opened | None:
+    """The visit with the n-th of its documents, recorded; None when the visit is over."""
+    opened = await open_visit(rt, request.cookies.get(cookie_name(site), ""), n)
+    if opened is not None and event is not None:
+        shown = opened.document
+        await record_access(rt.db, opened.session, event, remote_of(request), shown.taxpayer_id, shown.id)
+    return opened
 
 
 def visit_over(request: Request, site: Site) -> Response:

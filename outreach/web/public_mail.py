@@ -27,7 +27,7 @@ def add_mail_pages(router: APIRouter, site: Site, rt: Runtime, mailing: Mailing 
         opened = await open_document(request, site, rt, n, None)
         if opened is None:
             return visit_over(request, site)
-        mailbox = await find_mailbox(rt, opened[0]) if mailing else None
+        mailbox = await find_mailbox(rt, opened.session) if mailing else None
         step = request.query_params.get("step", "")
         return page(request, site, "mail.html", n=n, mailbox=mailbox, step=step)
 
@@ -35,7 +35,7 @@ def add_mail_pages(router: APIRouter, site: Site, rt: Runtime, mailing: Mailing 
     async def ask(request: Request, n: Place = 0) -> Response:
         require_own_page(request)
         opened = await open_document(request, site, rt, n, None)
-        mailbox = await find_mailbox(rt, opened[0]) if opened and mailing else None
+        mailbox = await find_mailbox(rt, opened.session) if opened and mailing else None
         if mailbox is None or mailing is None:
             return visit_over(request, site)
         code = await begin_proof(rt, mailbox)
@@ -53,7 +53,7 @@ def add_mail_pages(router: APIRouter, site: Site, rt: Runtime, mailing: Mailing 
     ) -> Response:
         require_own_page(request)
         opened = await open_document(request, site, rt, n, None)
-        mailbox = await find_mailbox(rt, opened[0]) if opened else None
+        mailbox = await find_mailbox(rt, opened.session) if opened else None
         if mailbox is None:
             return visit_over(request, site)
         proved = await prove(rt, mailbox, code)
@@ -63,10 +63,10 @@ def add_mail_pages(router: APIRouter, site: Site, rt: Runtime, mailing: Mailing 
     async def send(request: Request, n: Place = 0) -> Response:
         require_own_page(request)
         opened = await open_document(request, site, rt, n, None)
-        mailbox = await find_mailbox(rt, opened[0]) if opened and mailing else None
+        mailbox = await find_mailbox(rt, opened.session) if opened and mailing else None
         if opened is None or mailbox is None or mailing is None:
             return visit_over(request, site)
-        session, _, chosen = opened
+        session, chosen = opened.session, opened.document
         async with rt.db.begin() as conn:
             if not await allow_mail(conn, session, mailbox, chosen, remote_of(request)):
                 return _used_up(request, site, n)

@@ -162,12 +162,24 @@ def _digest(name: str) -> str:
     return hashlib.sha256((FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
 
 
+class _KeysFirst(Environment):
+    """Looks into a dictionary first: nearly everything that these templates ask for stands in one, and the
+    usual order raises and catches an error each time."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`obj.attribute` in a template."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    environment = _KeysFirst(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -6,8 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import segno
-
 from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.documents import Document
 from outreach.statements.money import yuan
@@ -53,14 +51,6 @@ class BillView:
     sections: Sequence[tuple[str, Mapping[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class QrPath:
-    """A QR code as one SVG path; `size` is the side in modules, the quiet zone included."""
-
-    path: str
-    size: int
-
-
 def document_view(document: Document, w: Mapping[str, str]) -> DocumentView:
     """Prepare what a document of any kind shows, in the words of a language."""
     content = document.content
@@ -91,15 +81,6 @@ def bill_view(document: Document, w: Mapping[str, str]) -> BillView | None:
         unclaimed_lead=_unclaimed_lead(Decimal(content["unclaimed"]["total"]), w),
         sections=[(name, content["enjoyed"][name]) for name in ("refund", "deduction", "timing")],
     )
-
-
-def qr_path(text: str) -> QrPath:
-    """A QR code (ISO/IEC 18004, error correction M) whose dark modules are one path."""
-    code = segno.make_qr(text, error="m", mask=2)
-    path = "".join(
-        f"M{x + 4} {y + 4}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark
-    )
-    return QrPath(path, len(code.matrix) + 8)
 
 
 def _lead(content: Mapping[str, Any], w: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from pyroaring import BitMap
 from outreach.db.sql import load_queries
 from outreach.governance.accounts import create_account
 from outreach.ledger.reached import fold_reached
-from outreach.rehearsal import add_gateways, free_ports
+from outreach.rehearsal import add_gateways, file_templates, free_ports
 from outreach.runtime import Runtime
 from tests import town
 from tests.bench.population import EVERYBODY, PART, settle
@@ -46,6 +46,7 @@ async def run(rt: Runtime, quick: bool) -> list[Row]:
     await town.set_clock(rt, town.START)
     await write_templates(rt)
     gateways = await add_gateways(rt, free_ports(), rate=1_000_000, quiet_seconds=900.0)
+    await file_templates(rt, gateways)
     rounds = [await _past(rt, count, number, gateways[ADAPTERS["sms"]]) for number in range(_ROUNDS)]
     for table in ("message", "batch", "message_count", "round_set"):
         await rt.db.execute(f"analyze {table}")

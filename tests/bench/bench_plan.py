@@ -17,7 +17,7 @@ from campaigns.rounds import tick
 from outreach.labels.cache import SetCache
 from outreach.labels.keys import label_key, optout_key, reach_key
 from outreach.labels.sets import change_sets
-from outreach.rehearsal import add_gateways, free_ports
+from outreach.rehearsal import add_gateways, file_templates, free_ports
 from outreach.runtime import Runtime
 from tests import town
 from tests.bench.population import EVERYBODY, settle
@@ -46,7 +46,7 @@ async def run(rt: Runtime, quick: bool) -> list[Row]:
     await _give_reasons(rt, count)
     await town.set_clock(rt, town.START)
     await write_templates(rt)
-    await add_gateways(rt, free_ports(), rate=_RATE, quiet_seconds=900.0)
+    await file_templates(rt, await add_gateways(rt, free_ports(), rate=_RATE, quiet_seconds=900.0))
     await _draft(rt)
     cache = SetCache()
     began = time.monotonic()

@@ -15,7 +15,7 @@ from outreach.labels.catalogue import load_builtin
 from outreach.labels.derived import refresh_derived
 from outreach.labels.keys import exists_key, label_key
 from outreach.labels.sets import change_sets
-from outreach.rehearsal import NAMES, add_gateways
+from outreach.rehearsal import NAMES, add_gateways, file_templates
 from outreach.runtime import Runtime
 from outreach.setup import ensure_templates
 from tests.e2e.season import NOW, play_round, write_campaigns, write_history
@@ -83,6 +83,7 @@ async def seed(rt: Runtime, *, people: int = 2_000, companies: int = 120) -> See
         )
     await ensure_templates(rt, 1)
     gateways = await add_gateways(rt, dict.fromkeys(NAMES, 1), rate=400, quiet_seconds=900)
+    await file_templates(rt, gateways)
     for login, name, org_id, roles in ACCOUNTS:
         await create_account(
             rt, "setup", login=login, display_name=name, password=PASSWORD, org_id=org_id, roles=roles

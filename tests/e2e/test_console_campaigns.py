@@ -91,3 +91,13 @@ async def test_a_round_is_made_longer_by_two(console: Console, approver: str) ->
         await page.goto(address)
         await page.click("button:has-text('同意延长到 2026-04-30 20:00')")
         await page.wait_for_selector("text=窗口到 2026-04-30 20:00 为止")
+
+
+async def test_the_text_to_be_filed_keeps_its_lines(console: Console) -> None:
+    row = await console.rt.db.fetch_one("select id from template where channel = 'sms' and code = 'iit_B2'")
+    assert row is not None
+    async with console.visit() as page:
+        await page.goto(f"/console/templates/{row['id']}")
+        text = page.locator("form[action$='/filings'] code")
+        assert "${" in await text.inner_text()
+        assert await text.evaluate("e => getComputedStyle(e).whiteSpace") == "pre-wrap"

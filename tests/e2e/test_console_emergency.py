@@ -11,6 +11,7 @@ from playwright.async_api import Page
 from campaigns.campaigns import CampaignDraft, Canary, RoundDraft, StepDraft, create_campaign
 from campaigns.templates import save_template
 from outreach.governance.accounts import create_account
+from outreach.rehearsal import file_templates
 from tests.e2e.conftest import Console, two_factor_session
 from tests.e2e.seed import PASSWORD
 from tests.e2e.test_console_looks import complaints
@@ -28,6 +29,8 @@ async def draft(console: Console) -> int:
         content={"text": "电子税务局暂时无法登录，正在抢修，请稍后再试。咨询12366。"},
         org_id=1,
     )
+    rows = await console.rt.db.fetch("select id, adapter from gateway")
+    await file_templates(console.rt, {row["adapter"]: row["id"] for row in rows})
     now = await console.rt.now()
     part = RoundDraft(
         "故障提示", now, now + timedelta(hours=9), (StepDraft("sms", "outage"),), canary=Canary(50)

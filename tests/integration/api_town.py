@@ -55,6 +55,7 @@ NOT_FOR_KEYS = frozenset(
         "campaign.emergency",
         "visit.approve",
         "audit.read",
+        "finding.verify",
     }
 )
 FOR_KEYS = sorted(PERMISSIONS.keys() - NOT_FOR_KEYS)

@@ -10,11 +10,13 @@ from campaigns.approval import approve_campaign, send_back, submit_campaign
 from campaigns.approval_text import cover, differences
 from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft, create_campaign, edit_campaign
 from campaigns.extension import approve_extension, ask_extension
+from campaigns.forecast import forecast
 from campaigns.rounds import tick
 from campaigns.templates import save_template
 from outreach.analytics.stalls import round_progress
 from outreach.errors import Conflict, InvalidInput, NotAllowed
 from outreach.governance.audit import verify_audit
+from outreach.labels.cache import SetCache
 from outreach.runtime import Runtime
 from tests import town
 
@@ -216,6 +218,39 @@ async def test_a_variable_without_a_value_is_told_before_it_is_sent(rt: Runtime,
     await edit_campaign(rt, draft, "maker", replace(DRAFT, variables={}))
     with pytest.raises(InvalidInput, match="tax_year"):
         await submit_campaign(rt, draft, "maker")
+
+
+async def test_what_no_account_of_its_channel_has_on_file_is_not_submitted(rt: Runtime, draft: int) -> None:
+    async with town.wired(rt) as wire:
+        await rt.db.execute("delete from template_filing")
+        with pytest.raises(InvalidInput) as caught:
+            await submit_campaign(rt, draft, "maker")
+        assert (await state_of(rt, draft))["state"] == "draft"
+        faults = caught.value.details["faults"]
+        assert faults[0]["field"] == "轮次「第一轮」第 1 级（短信）"
+        assert "模板「提醒」还没有在网关账号「演练·短信」报备" in faults[0]["reason"]
+        first, _ = await rounds_of(rt, draft)
+        async with rt.db.begin() as conn:
+            told = await forecast(rt, conn, SetCache(), first["id"])
+        assert [(one.step, one.template) for one in told.unfiled] == [(0, "提醒")]
+
+        await rt.db.execute(
+            "insert into template_filing (version_id, gateway_id, provider_code)"
+            " select v.id, %(sms)s, 'SMS_1' from template_version v join template t on t.id = v.template_id"
+            " where t.channel = 'sms'",
+            {"sms": wire.ids["aliyun_sms"]},
+        )
+        await submit_campaign(rt, draft, "maker")
+
+
+async def test_an_account_that_takes_free_text_is_enough(rt: Runtime, draft: int) -> None:
+    async with town.wired(rt) as wire:
+        await rt.db.execute("delete from template_filing")
+        await rt.db.execute(
+            "update gateway set adapter = 'cmpp' where id = %(sms)s", {"sms": wire.ids["aliyun_sms"]}
+        )
+        await submit_campaign(rt, draft, "maker")
+    assert (await state_of(rt, draft))["state"] == "in_review"
 
 
 async def test_a_running_campaign_is_extended_by_two(rt: Runtime, draft: int) -> None:

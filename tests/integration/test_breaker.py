@@ -167,6 +167,41 @@ async def test_a_broken_account_gets_no_new_batches_and_one_on_probation_gets_a_
         assert await owners(pair) == {pair.one: 1, pair.other: 7}
 
 
+async def test_new_batches_go_only_to_accounts_that_have_the_text_on_file(rt: Runtime) -> None:
+    async with paired(rt, 4000, launch=False) as pair:
+        await town.launch(pair.rt, ["sms"])
+        await rt.db.execute("delete from template_filing where gateway_id = %(id)s", {"id": pair.one})
+        await tick(town.ticker(pair.rt))
+        assert await owners(pair) == {pair.other: 4}
+
+
+async def test_what_the_broken_account_alone_has_on_file_waits_for_it(rt: Runtime) -> None:
+    async with paired(rt, 1000, launch=False) as pair:
+        await town.launch(pair.rt, ["sms"])
+        await rt.db.execute("delete from template_filing where gateway_id = %(id)s", {"id": pair.one})
+        await rt.db.execute(
+            "insert into gateway_pace (gateway_id, breaker, pause) values (%(id)s, 'open', 300)",
+            {"id": pair.other},
+        )
+        ticker = town.ticker(pair.rt)
+        await tick(ticker)
+        assert await owners(pair) == {}
+        await rt.db.execute("delete from gateway_pace")
+        ticker.fleet._loaded_at = float("-inf")
+        await tick(ticker)
+        assert await owners(pair) == {pair.other: 1}
+
+
+async def test_what_no_account_has_on_file_goes_out_and_falls(rt: Runtime) -> None:
+    async with paired(rt, 2000, launch=False) as pair:
+        await town.launch(pair.rt, ["sms"])
+        await rt.db.execute("delete from template_filing")
+        await tick(town.ticker(pair.rt))
+        assert await owners(pair) == {pair.one: 1, pair.other: 1}
+        await pair.drain()
+        assert await town.states(rt) == {State.FAILED: 2000}
+
+
 async def test_shares_decide_who_gets_new_batches(rt: Runtime) -> None:
     async with paired(rt, 5000, launch=False) as pair:
         await rt.db.execute(

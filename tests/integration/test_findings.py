@@ -161,9 +161,11 @@ async def test_a_decision_that_does_not_fit_is_refused(city: Runtime) -> None:
 async def test_no_catalogue_can_take_the_word_of_a_finding(city: Runtime) -> None:
     """Labels are what imports, surveys and events write; the words of findings are none."""
     row = {"code": WORD, "name": "假的", "kind": "flag"}
+    async with city.db.begin() as conn:
+        (problem,) = (await import_labels(conn, [row], version="x", local=True)).problems
+    assert (problem.field, "不能以 finding. 开头" in problem.reason) == ("code", True)
     with pytest.raises(psycopg.errors.CheckViolation):
-        async with city.db.begin() as conn:
-            await import_labels(conn, [row], version="x", local=True)
+        await city.db.execute("insert into label (code, name, kind) values (%(code)s, '假的', 'flag')", row)
 
 
 async def test_a_policy_without_findings_has_no_word(city: Runtime) -> None:

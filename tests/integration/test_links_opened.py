@@ -1,14 +1,19 @@
 """Opened and read: grown with each event, folded or not, cut to the scope, without what previewers fetch."""
 
 from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from outreach.analytics.opened import LinksOpened
 from outreach.analytics.report import campaign_report
+from outreach.analytics.tables import reach_table
 from outreach.labels.cache import SetCache
 from outreach.labels.derived import refresh_derived
+from outreach.ledger.audit import SQL as AUDIT
+from outreach.ledger.audit import Check, check_opened
 from outreach.ledger.opened import fold_opened
 from outreach.runtime import Runtime
 from outreach.web.api.report_csv import report_csv
@@ -98,3 +103,52 @@ async def test_the_files_say_the_same(site: Site) -> None:
     assert (told["打开链接"], told["已读账单"], told["只打开未读"]) == ("1", "1", "0")
     assert told["已读·年度纳税缴费账单"] == "1"
     assert len(report_workbook(report)) > 5_000
+
+
+async def test_the_terminal_says_the_same(site: Site) -> None:
+    campaign, round_id = await ask_to_confirm(site.rt, kind="bill")
+    assert "打开户" not in await printed(site, campaign)
+    await read(site, round_id, COMPANY.id, SHOP.id)
+    await site.http.post(f"/t/{await one_link(site.rt, round_id=round_id, taxpayer_ids=[PERSON.id])}/code")
+    lines = [line.split() for line in (await printed(site, campaign)).splitlines()]
+    assert ["打开户", "3"] in lines
+    assert ["已读户", "2"] in lines
+
+
+async def printed(site: Site, campaign: int) -> str:
+    console = Console(file=StringIO(), width=120)
+    for table in reach_table(await campaign_report(site.rt, SetCache(), campaign, 1)):
+        table.box = None
+        console.print(table)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+async def opened_check(site: Site, round_id: int) -> list[Check]:
+    async with site.rt.db.begin() as conn:
+        row = await (await conn.execute(AUDIT["round_of"], {"round_id": round_id})).fetchone()
+        assert row is not None
+        return await check_opened(conn, row)
+
+
+async def test_an_audit_recounts_the_links(site: Site) -> None:
+    _, round_id = await ask_to_confirm(site.rt, kind="bill")
+    assert await opened_check(site, round_id) == []
+    await read(site, round_id, COMPANY.id, SHOP.id)
+    await one_link(site.rt, round_id=round_id, taxpayer_ids=[PERSON.id])
+    (check,) = await opened_check(site, round_id)
+    assert (check.name, check.agrees) == ("已打开户逐条清点与汇总的差异数为零", True)
+    await site.rt.db.execute(
+        "insert into opened_delta (round_id, what, taxpayer_ids)"
+        " values (%(round)s, 'opened', array[%(id)s::int])",
+        {"round": round_id, "id": PERSON.id},
+    )
+    (check,) = await opened_check(site, round_id)
+    assert (check.left, check.right) == (1, 0), "counted, and no link says so"
+    await site.rt.db.execute(
+        "delete from opened_delta where taxpayer_ids <> array[%(id)s::int]", {"id": PERSON.id}
+    )
+    (check,) = await opened_check(site, round_id)
+    assert (check.left, check.right) == (3, 0), "opened, and not counted"
+    await site.rt.db.execute("delete from link")
+    (check,) = await opened_check(site, round_id)
+    assert check.agrees, "links that have left are not compared"

@@ -12,6 +12,8 @@ from outreach.runtime import Runtime
 from outreach.storage.retention import retain, retain_daily
 from tests import town
 from tests.integration.ledger_stage import staged
+from tests.integration.test_ledger import assert_sums
+from tests.integration.trigger_stage import STAY, outcomes, report, ruled, stay
 
 ACCOUNT = (
     "insert into org_unit (id, level, code, name, path) values (1, 1, '1', '示例省', '1.')",
@@ -50,8 +52,23 @@ async def test_what_is_older_than_its_days_goes(rt: Runtime, table: str) -> None
         await rt.db.execute(ROWS[table], {"n": f"{age}", "age": age})
     found = await retain(rt)
     assert found is not None
-    assert found.deleted == {name: 2 if name == table else 0 for name in ROWS}
+    assert {name: n for name, n in found.deleted.items() if n} == {table: 2}
     assert await rt.db.fetch(f"select count(*)::int as n from {table}") == [{"n": 1}]
+
+
+async def test_turns_and_outcomes_leave_when_their_rule_is_long_over(rt: Runtime) -> None:
+    async with ruled(rt, STAY) as wire:
+        await report(wire.rt, stay("a"), stay("b"))
+        assert await outcomes(rt) == ["planned", "repeated"]
+        await town.set_clock(rt, town.START + timedelta(days=30))
+        await tick(town.ticker(wire.rt))
+        for days, left in ((179, 2), (182, 0)):
+            await town.set_clock(rt, town.START + timedelta(days=30 + days))
+            await retain(wire.rt)
+            assert len(await outcomes(rt)) == left
+            assert (await rt.db.fetch("select count(*)::int as n from trigger_turn")) == [{"n": min(left, 1)}]
+    assert (await rt.db.fetch("select count(*)::int as n from event")) == [{"n": 2}]
+    await assert_sums(rt)
 
 
 async def test_an_expired_link_takes_its_codes_and_sessions_along(rt: Runtime) -> None:

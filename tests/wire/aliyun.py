@@ -1,24 +1,20 @@
 """The pieces of the Aliyun tests: the simulated account, a bench, and a server that answers by script."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
-
-import orjson
 
 from channels.aliyun.sms import AliyunSms, AliyunSmsConfig
-from channels.base import Outbound, WebhookRequest
+from channels.base import Outbound
 from channels.gateways.aliyun_sms import AliyunSmsSimulator
 from channels.gateways.base import MAGIC, Faults
-from channels.gateways.http_server import HttpServer
 
 from .conformance import Bench
-from .hooks import Hooks, read_request
+from .hooks import Hooks
+from .scripted import SECRET
 
-SECRET = "s3cr3tPathSegment0001"
 SIGNATURE = "测试税务"
 
 
@@ -88,32 +84,3 @@ def in_pieces(simulator: AliyunSmsSimulator, key: str, address: str, text: str) 
     simulator.catalogue.approve(code, "".join(f"${{t{n}}}" for n in range(len(pieces))))
     params = {f"t{n}": piece for n, piece in enumerate(pieces)}
     return Outbound(key, address, text, template=code, params=params)
-
-
-class ScriptedGateway:
-    """Answers each request with the next scripted (status, body), the last one for ever, and keeps them."""
-
-    def __init__(self, script: Sequence[tuple[int, bytes | Mapping[str, Any]]]) -> None:
-        self.requests: list[WebhookRequest] = []
-        self._script = list(script)
-        self._server = HttpServer(self._serve)
-
-    async def __aenter__(self) -> "ScriptedGateway":
-        self.url = await self._server.start("127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._server.stop()
-
-    def params(self, number: int = 0) -> dict[str, str]:
-        """Query and form of a request."""
-        request = self.requests[number]
-        return {**request.query, **dict(parse_qsl(request.body.decode(), keep_blank_values=True))}
-
-    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        self.requests.append(await read_request(scope, receive))
-        status, body = self._script.pop(0) if len(self._script) > 1 else self._script[0]
-        content = body if isinstance(body, bytes) else orjson.dumps(body)
-        headers = [(b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})

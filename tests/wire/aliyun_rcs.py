@@ -11,9 +11,10 @@ from channels.base import Outbound
 from channels.gateways.aliyun_rcs import AliyunRcsSimulator
 from channels.gateways.base import MAGIC, Faults
 
-from .aliyun import SECRET, SIGNATURE
+from .aliyun import SIGNATURE
 from .conformance import Bench
 from .hooks import Hooks
+from .scripted import SECRET
 
 CODE = "RCS_SMS_10001052"
 

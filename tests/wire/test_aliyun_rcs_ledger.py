@@ -11,6 +11,7 @@ from campaigns.rounds import tick
 from campaigns.templates import file_template
 from channels.gateways.aliyun_rcs import AliyunRcsSimulator
 from channels.gateways.base import Faults
+from outreach.errors import InvalidInput
 from outreach.ledger.content import file_card
 from outreach.ledger.gateways import Fleet, GatewayDraft, save_gateway
 from outreach.ledger.merge import FELL_BACK
@@ -21,7 +22,7 @@ from outreach.web.reads.templates import filings_of
 from tests import town
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
-from .aliyun import SECRET
+from .scripted import SECRET
 
 CODE = "RCS_SMS_777"
 
@@ -56,6 +57,10 @@ class Stage:
     async def run(self, ladder: list[str]) -> dict[tuple[str, State], int]:
         """A whole round; messages by channel and state."""
         await town.launch(self.rt, ladder)
+        return await self.finish(ladder)
+
+    async def finish(self, ladder: list[str]) -> dict[tuple[str, State], int]:
+        """A signed round, to its end."""
         ticker = town.ticker(self.rt)
         async with working(self.rt):
             for _ in ladder:
@@ -131,10 +136,25 @@ async def test_a_round_of_filed_cards_reaches_everybody_once(rt: Runtime) -> Non
     await assert_sums(rt)
 
 
+async def test_what_is_not_filed_goes_to_the_other_account(rt: Runtime) -> None:
+    async with staged(rt, 20) as stage:
+        counts = await stage.run(["rcs"])
+    assert sum(counts.values()) == 20
+    assert stage.booked() == {}
+
+
+async def test_what_is_not_filed_is_not_submitted_where_no_other_account_is_left(rt: Runtime) -> None:
+    async with staged(rt, 1) as stage:
+        await stage.close("fiveg_bot")
+        with pytest.raises(InvalidInput, match="「提醒」还没有在网关账号「阿里云·5G消息」报备"):
+            await town.launch(stage.rt, ["rcs", "sms"])
+
+
 async def test_what_is_not_filed_is_refused_and_the_ladder_goes_on(rt: Runtime) -> None:
     async with staged(rt, 20) as stage:
+        await town.launch(stage.rt, ["rcs", "sms"])
         await stage.close("fiveg_bot")
-        counts = await stage.run(["rcs", "sms"])
+        counts = await stage.finish(["rcs", "sms"])
     assert counts == {("rcs", State.FAILED): 20, ("sms", State.DELIVERED): 20}
     assert stage.booked() == {}
     codes = await rt.db.fetch("select distinct code from message where state = 4")

@@ -20,8 +20,9 @@ from channels.base import DeliveryState, Outbound, Outcome, Query, SendResult
 from channels.errors import Fault, GatewayError
 from channels.gateways.aliyun_api.refusals import CODES
 
-from .aliyun import AliyunBench, ScriptedGateway, make_adapter, plain, run_bench
+from .aliyun import AliyunBench, make_adapter, plain, run_bench
 from .conformance import message_key
+from .scripted import ScriptedGateway
 
 OK = {"Code": "OK", "Message": "OK", "RequestId": "R", "BizId": "134523^4351232"}
 

@@ -15,7 +15,8 @@ from channels.tencent.requests import judge
 
 from .conformance import message_key
 from .hostile import JSON
-from .tencent import ScriptedGateway, answer_of, error_of, make_adapter, plain, status
+from .scripted import ScriptedGateway
+from .tencent import answer_of, error_of, make_adapter, plain, status
 
 REFUSED_NUMBER = "InvalidParameterValue.IncorrectPhoneNumber"
 

@@ -26,7 +26,8 @@ from outreach.rehearsal import run_alone
 
 from .conformance import message_key
 from .hooks import Hooks
-from .tencent import APP, SECRET, TencentBench, make_adapter, plain, run_bench
+from .scripted import SECRET
+from .tencent import APP, TencentBench, make_adapter, plain, run_bench
 
 SAMPLES = Path(__file__).parent / "samples" / "tencent_sms"
 SIGNED = ["golden_tc3", "sdk_send_sms", "sdk_pull_status"]

@@ -20,7 +20,8 @@ from outreach.runtime import Runtime
 from tests import town
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
-from .tencent import APP, SECRET
+from .scripted import SECRET
+from .tencent import APP
 
 PERSONAL = "{{ taxpayers|list(3) }}：{{ tax_year }}年度汇算尚未办理，请登录个人所得税APP办理。"
 ALIKE = "{{ tax_year }}年度汇算尚未办理，请登录个人所得税APP办理。"

@@ -4,18 +4,17 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from channels.base import DeliveryState, InboundKind, Receipt, WebhookRequest
-from channels.errors import WebhookRejected
+from channels.base import DeliveryState, InboundKind, Receipt
 from channels.tencent.client import read_answer
 from channels.tencent.requests import judge
 from channels.tencent.sms import TencentSms
 
 from .hostile import fuzz_pushes
-from .tencent import SECRET, make_adapter, plain
+from .scripted import push
+from .tencent import make_adapter, plain
 
 SAMPLES = Path(__file__).parent / "samples" / "tencent_sms"
 
@@ -23,12 +22,6 @@ SAMPLES = Path(__file__).parent / "samples" / "tencent_sms"
 @pytest.fixture
 def adapter() -> Iterator[TencentSms]:
     yield make_adapter("http://127.0.0.1:9")
-
-
-def push(body: bytes | object, what: str = "report", **changes: Any) -> WebhookRequest:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    settings: dict[str, Any] = {"method": "POST", "path": f"/hooks/7/{SECRET}/{what}", **changes}
-    return WebhookRequest(query={}, headers={"content-type": "application/json"}, body=raw, **settings)
 
 
 def test_report_sample(adapter: TencentSms) -> None:
@@ -75,46 +68,6 @@ def test_answer_samples(name: str) -> None:
     answer = read_answer(sample["status"], json.dumps(sample["body"]).encode())
     [result], _ = judge(answer, [plain("0000000000abc00", "13800138000")])
     assert [result.outcome, result.fault] == sample["means"]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"path": f"/hooks/7/{SECRET[:-1]}/report"},
-        {"path": f"/hooks/7/{SECRET}x/report"},
-        {"path": "/hooks/7//report"},
-        {"path": f"/hooks/7/{SECRET}"},
-        {"path": "report"},
-        {"path": ""},
-        {"path": "/hooks/7/密钥\ud800/report"},
-        {"method": "GET"},
-    ],
-)
-def test_push_without_the_secret(adapter: TencentSms, changes: dict[str, str]) -> None:
-    with pytest.raises(WebhookRejected):
-        adapter.verify(push([], **changes))
-
-
-def test_without_a_configured_secret_nothing_is_trusted() -> None:
-    adapter = make_adapter("http://127.0.0.1:9", callback_secret="")
-    with pytest.raises(WebhookRejected):
-        adapter.verify(push([], path="/hooks/7//report"))
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"mobile":"1"}]', b"[[[[", b"\xff", b"null"])
-@pytest.mark.parametrize("what", ["report", "reply"])
-def test_unreadable_push(adapter: TencentSms, what: str, body: bytes) -> None:
-    with pytest.raises(WebhookRejected):
-        adapter.parse(push(body, what))
-
-
-def test_unknown_kind_of_push(adapter: TencentSms) -> None:
-    with pytest.raises(WebhookRejected):
-        adapter.parse(push([], "other"))
-
-
-def test_empty_push_is_acknowledged(adapter: TencentSms) -> None:
-    assert adapter.parse(push([])).receipts == ()
 
 
 def test_one_broken_report_does_not_cost_the_others(adapter: TencentSms) -> None:

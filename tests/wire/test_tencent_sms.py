@@ -20,9 +20,9 @@ from channels.tencent.signing import sign_request
 from channels.tencent.sms import TencentSms, TencentSmsConfig
 
 from .conformance import message_key
+from .scripted import ScriptedGateway
 from .tencent import (
     APP,
-    ScriptedGateway,
     TencentBench,
     answer_of,
     error_of,

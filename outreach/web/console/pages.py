@@ -1,6 +1,8 @@
 """All pages of the console."""
 
 from fastapi import APIRouter
+from starlette.routing import Match
+from starlette.types import Scope
 
 from outreach.web.console import (
     campaign_controls,
@@ -73,6 +75,20 @@ _MODULES = (
 )
 
 
+class _Part(APIRouter):
+    """Asks its routes for paths of the console only: taxpayers' pages do not wait for all their patterns."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether one of its routes takes this request."""
+        return super().matches(scope) if scope["path"].startswith("/console") else (Match.NONE, {})
+
+
 def console_routers() -> list[APIRouter]:
     """The routers in the order in which paths are matched."""
-    return [module.routes.router for module in _MODULES]
+    return [_part(module.routes.router) for module in _MODULES]
+
+
+def _part(router: APIRouter) -> APIRouter:
+    part = _Part()
+    part.include_router(router)
+    return part

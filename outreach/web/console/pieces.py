@@ -33,7 +33,7 @@ STATE_WHY: dict[State, str] = {
     State.DELIVERED: "收到了送达回执。",
     State.FAILED: "网关拒收或回执报告失败；如有下一级渠道会自动转入。",
     State.READ: "收到了已读回执，是送达的一部分。",
-    State.WITHHELD: "临发送前再次核对时发现已办结、已退订或有异议，没有发出。",
+    State.WITHHELD: "临发送前再次核对时发现已办结、已退订、有异议或疑点不再成立，没有发出。",
     State.EXPIRED: "轮次窗口结束前没有轮到，按规定不再发出。",
     State.CANCELLED: "轮次取消时还没有发出。",
 }

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.registry import ADAPTERS
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.actor import Actor
 from outreach.ledger.content import file_card, file_text
+from outreach.ledger.gateways import FILED_ONLY
 from outreach.web.reads.paging import PAGE, Page, decode_numbers, page_of
 
 _SQL = load_queries(__file__)
-_NEEDS_FILING = "filed_template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ async def filings_of(conn: Connection, template: Mapping[str, Any]) -> list[Fili
     return [
         Filing(row["id"], row["name"], row["adapter"], _text_to_file(row["adapter"], template), row["code"])
         for row in rows
-        if row["adapter"] in ADAPTERS and _NEEDS_FILING in ADAPTERS[row["adapter"]].facts.features
+        if row["adapter"] in FILED_ONLY
     ]
 
 

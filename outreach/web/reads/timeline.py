@@ -11,6 +11,7 @@ from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.labels.keys import CHANNEL_NAMES, TOPICS
+from outreach.ledger.reasons import WITHHELD
 from outreach.ledger.states import NAMES, State
 
 _SQL = load_queries(__file__)
@@ -44,6 +45,7 @@ EVENTS = {
     "page_stay": "停留在办理页面",
     "first_invoice": "首次开票",
     "credit_changed": "信用等级变化",
+    "deferral_maturing": "缓缴即将到期",
 }
 
 
@@ -99,6 +101,8 @@ def _messages(rows: Iterable[dict[str, Any]]) -> Iterator[Moment]:
         others = len(row["taxpayer_ids"]) - 1
         more = f"同一条消息还提到另外 {others} 户" if others else ""
         text = f"{CHANNEL_NAMES[row['channel']]}「{row['campaign']}」第 {row['ordinal']} 轮：{NAMES[state]}"
+        if state is State.WITHHELD and row["code"] in WITHHELD:
+            text += f"（{WITHHELD[row['code']]}）"
         href = f"/console/rounds/{row['round_id']}"
         yield Moment(row["at"], "message", row["channel"], _TONES.get(state, "accent"), text, more, href)
 

@@ -1,11 +1,11 @@
 -- name: messages
 -- By the persons who look after the household; the index of each month leads with the person.
-select m.at, m.state, m.round_id, m.taxpayer_ids, s.channel, r.ordinal, c.name as campaign
+select m.at, m.state, m.code, m.round_id, m.taxpayer_ids, s.channel, r.ordinal, c.name as campaign
 from role p join message m on m.person_id = p.person_id
 join round r on r.id = m.round_id join campaign c on c.id = r.campaign_id
 join round_step s on s.round_id = m.round_id and s.step = m.step
 where p.taxpayer_id = %(id)s and %(id)s = any(m.taxpayer_ids) and m.state <> 0
-group by m.period, m.shard, m.id, m.at, m.state, m.round_id, m.taxpayer_ids, s.channel, r.ordinal, c.name
+group by m.period, m.shard, m.id, m.at, m.state, m.code, m.round_id, m.taxpayer_ids, s.channel, r.ordinal, c.name
 order by m.at desc limit %(limit)s;
 
 -- name: inbound
