@@ -35,13 +35,17 @@ where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s and o.path like s
 group by h.round_id, h.step, s.channel order by h.round_id, h.step
 
 -- name: states_by_org
--- Rolled up to the units right below the scope.
-select u.id as org_id, u.name, m.state, sum(m.n)::int as messages, sum(m.households)::int as households
-from message_count m join round r on r.id = m.round_id
-join org_unit o on o.id = m.org_id, org_unit scope, org_unit u
-where r.campaign_id = %(campaign_id)s and scope.id = %(scope)s
-  and (u.parent_id = scope.id and o.path like u.path || '%%' or u.id = scope.id and o.id = scope.id)
-group by u.id, u.name, m.state having sum(m.n) <> 0 order by u.id, m.state
+-- Rolled up to the units right below the scope: a path is made of ids, so the one behind the scope's own tells the unit.
+with counted as materialized (
+    select m.org_id, m.state, sum(m.n) as messages, sum(m.households) as households
+    from message_count m join round r on r.id = m.round_id
+    where r.campaign_id = %(campaign_id)s group by m.org_id, m.state
+)
+select u.id as org_id, u.name, c.state, sum(c.messages)::int as messages, sum(c.households)::int as households
+from counted c join org_unit o on o.id = c.org_id join org_unit scope on scope.id = %(scope)s
+join org_unit u on u.id = coalesce(nullif(split_part(substr(o.path, length(scope.path) + 1), '.', 1), '')::int, scope.id)
+where o.path like scope.path || '%%'
+group by u.id, u.name, c.state having sum(c.messages) <> 0 order by u.id, c.state
 
 -- name: opted_out_since
 -- Who refused while the campaign ran.

@@ -10,6 +10,7 @@ from outreach.governance.vault import Vault, open_vault
 from outreach.labels.catalogue import load_builtin
 from outreach.labels.keys import CHANNELS, kind_key, label_key, org_key, reach_key
 from outreach.labels.sets import change_sets
+from outreach.registry.people import ID_NO_PURPOSE, TAX_NO_PURPOSE
 from outreach.runtime import Runtime
 
 PROVINCE, CITY = 1, 2
@@ -96,7 +97,7 @@ async def _add_people(conn: Connection, vault: Vault, ids: range) -> None:
             ids,
             vault.encrypt_many("person", "name_enc", ids, [f"张{n}" for n in ids]),
             vault.encrypt_many("person", "id_no_enc", ids, numbers),
-            vault.blind_indexes("person.id_no", numbers),
+            vault.blind_indexes(ID_NO_PURPOSE, numbers),
             [b""] * len(ids),
             strict=True,
         ),
@@ -118,7 +119,7 @@ async def _add_people(conn: Connection, vault: Vault, ids: range) -> None:
             ["enterprise"] * len(ids),
             [f"示例企业{n}有限公司" for n in ids],
             vault.encrypt_many("taxpayer", "tax_no_enc", ids, numbers),
-            vault.blind_indexes("taxpayer.tax_no", numbers),
+            vault.blind_indexes(TAX_NO_PURPOSE, numbers),
             map(grid_of, ids),
             [b""] * len(ids),
             strict=True,

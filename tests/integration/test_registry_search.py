@@ -17,12 +17,13 @@ HEAD = {"法定代表人姓名": "欧阳明月", "法定代表人证件号码": 
 FIRM = company("示例市蒙泰恒基商贸有限公司", **HEAD)
 FAR = company("示例市蒙泰恒基商贸有限公司西山分公司", WEST, **HEAD)
 ODD = company("百分之百%纯净水_有限公司")
+DIGITS = company("示例市2008000号院物业有限公司")
 
 
 @pytest.fixture(autouse=True)
 async def households(rt: Runtime, tmp_path: Path) -> None:
     await load_units(rt, tmp_path)
-    await load_taxpayers(rt, tmp_path, [PERSON, FIRM, FAR, ODD])
+    await load_taxpayers(rt, tmp_path, [PERSON, FIRM, FAR, ODD, DIGITS])
 
 
 async def names(rt: Runtime, text: str, scope: int = PROVINCE) -> list[str]:
@@ -41,6 +42,12 @@ async def test_by_identity_number_and_mobile_all_households_of_the_person(rt: Ru
 
 async def test_by_part_of_a_name_nearest_first(rt: Runtime) -> None:
     assert await names(rt, "蒙泰恒基商贸") == [FIRM["纳税人名称"], FAR["纳税人名称"]]
+
+
+async def test_what_can_only_be_a_number_is_not_looked_for_in_names(rt: Runtime) -> None:
+    assert await names(rt, "2008000") == []
+    assert await names(rt, "2008000号") == [DIGITS["纳税人名称"]]
+    assert await names(rt, "08000") == [DIGITS["纳税人名称"]]
 
 
 async def test_wildcards_are_letters(rt: Runtime) -> None:
