@@ -31,10 +31,10 @@ from tests.bench import meters
 from tests.bench.readers import HOST, Ask, read_all, read_at, read_page
 from tests.bench.rows import Row, cost, rate
 from tests.bench.stage import process
+from tests.e2e.chromium import launch
 from tests.integration.public_site import Site, open_site
 from tests.integration.statement_samples import COMPANY, PERSON, SHOP
 
-_CHROMIUM = Path("/usr/bin/chromium")
 _ENTRY = "/t/aaaaaaaaaaa"
 _PAGES = {
     "entry": _ENTRY, "statement": "/statement", "statement, large print": "/statement?size=large",
@@ -152,9 +152,7 @@ async def _phone_rows(port: int, cookie: str) -> list[Row]:
     rows: list[Row] = []
     name, _, value = cookie.partition("=")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = await launch(playwright)
         for what, address in _PAGES.items():
             base = f"http://{HOST}:{port}"
             context = await browser.new_context(base_url=base, viewport={"width": 390, "height": 844})

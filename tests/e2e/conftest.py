@@ -23,7 +23,8 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.web.app import close_app, create_app
 from tests.conftest import TestServers, dsn_for
 from tests.e2e.answers_stage import Asked, settle_answers
-from tests.e2e.public_phone import CHROMIUM, Phone, open_phone
+from tests.e2e.chromium import CHROMIUM, launch
+from tests.e2e.public_phone import Phone, open_phone
 from tests.e2e.seed import PASSWORD, Seeded, seed
 
 _PEOPLE = 22_000
@@ -92,10 +93,17 @@ async def approver(console: Console) -> str:
 
 
 @pytest.fixture(scope="session")
-async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Console]:
-    """Everything that runs, on a database of its own."""
+def needs_chromium() -> None:
+    """`.ci/system` brings the browser; where it cannot, it has said that these tests are skipped."""
     if not CHROMIUM.exists():
         pytest.skip("Chromium is not installed")
+
+
+@pytest.fixture(scope="session")
+async def console(
+    servers: TestServers, tmp_path_factory: pytest.TempPathFactory, needs_chromium: None
+) -> AsyncIterator[Console]:
+    """Everything that runs, on a database of its own."""
     with psycopg.connect(servers.dsn, autocommit=True) as connection:
         connection.execute(f"create database console_look template {servers.template}")
     settings = Settings(
@@ -110,9 +118,7 @@ async def console(servers: TestServers, tmp_path_factory: pytest.TempPathFactory
     try:
         ids = await seed(rt, people=_PEOPLE)
         async with _serving(rt) as base, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-            )
+            browser = await launch(playwright)
             yield Console(rt, base, ids, browser)
             await browser.close()
     finally:
@@ -128,10 +134,10 @@ async def asked(console: Console) -> Asked:
 
 
 @pytest.fixture(scope="session")
-async def phone(servers: TestServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Phone]:
+async def phone(
+    servers: TestServers, tmp_path_factory: pytest.TempPathFactory, needs_chromium: None
+) -> AsyncIterator[Phone]:
     """The taxpayers' pages of another town."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
     async with open_phone(servers, tmp_path_factory.mktemp("phone")) as opened:
         yield opened
 

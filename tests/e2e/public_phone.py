@@ -19,10 +19,9 @@ from outreach.labels.derived import refresh_derived
 from outreach.runtime import close_runtime, open_runtime
 from outreach.statements.issue import issue_documents
 from tests.conftest import TestServers, dsn_for
+from tests.e2e.chromium import launch
 from tests.integration.public_site import Site, open_site
 from tests.integration.statement_samples import one_link
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,7 @@ async def open_phone(servers: TestServers, folder: Path) -> AsyncIterator[Phone]
         async with open_site(rt, folder) as site, _serving(site) as base:
             await _issue_the_rest(site)
             async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(
-                    executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-                )
+                browser = await launch(playwright)
                 yield Phone(site, base, browser)
                 await browser.close()
     finally:

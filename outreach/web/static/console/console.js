@@ -61,6 +61,15 @@
       field.addEventListener("change", () => field.form.requestSubmit());
     });
     root.querySelectorAll("[data-switch]").forEach(prepareSwitch);
+    reachByKeys();
+  }
+
+  // What is wider than its place is moved by the arrow keys, and only then a stop for the tab key.
+  function reachByKeys() {
+    document.querySelectorAll(".table-wrap").forEach((wrap) => {
+      if (wrap.scrollWidth > wrap.clientWidth) wrap.tabIndex = 0;
+      else wrap.removeAttribute("tabindex");
+    });
   }
 
   // Chart or table: two views of the same figures.
@@ -85,6 +94,7 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => prepare(document));
+  addEventListener("resize", reachByKeys);
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail.ctx && event.detail.ctx.target;
     if (target instanceof Element) prepare(target);
