@@ -7,11 +7,10 @@ nothing due.
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from pyroaring import BitMap
 
 from campaigns.approval import still_binds
-from campaigns.exclusions import Exclusion, move
+from campaigns.recipients import Written, append_recipients, keep_set, settle
 from campaigns.selection import Selection, reach_parameters, select_households
 from campaigns.slicing import cut_slices, fill_slices, refuse_overflow
 from outreach.db.pool import Connection
@@ -19,7 +18,6 @@ from outreach.db.sql import load_queries
 from outreach.errors import OutreachError
 from outreach.labels.bitmaps import union
 from outreach.labels.cache import SetCache
-from outreach.ledger.reasons import DETOURS
 from outreach.logs import get_log
 from outreach.runtime import Runtime
 
@@ -73,11 +71,11 @@ async def _plan(conn: Connection, cache: SetCache, row: dict[str, Any]) -> tuple
     channels = [step["channel"] for step in steps]
     earlier = await _planned_earlier(conn, row)
     chosen = await select_households(conn, cache, row, channels, moment=row["now"], leave_out=earlier)
-    planned, exclusions, detours = await _fill(conn, cache, row, steps, chosen)
-    await _keep(conn, row["id"], chosen, planned, exclusions, detours)
-    sizes = {"audience": len(chosen.audience), "planned": len(planned)}
+    written = await _fill(conn, cache, row, steps, chosen)
+    await _keep(conn, row["id"], chosen, written)
+    sizes = {"audience": len(chosen.audience), "planned": len(written.planned)}
     await conn.execute(SQL["begin_round"], {"round_id": row["id"], "period": row["period"], **sizes})
-    return len(chosen.audience), len(planned)
+    return len(chosen.audience), len(written.planned)
 
 
 async def _planned_earlier(conn: Connection, row: dict[str, Any]) -> BitMap | None:
@@ -94,51 +92,23 @@ async def _fill(
     row: dict[str, Any],
     steps: Sequence[dict[str, Any]],
     chosen: Selection,
-) -> tuple[BitMap, list[Exclusion], list[Exclusion]]:
-    """Write the recipients; whoever turns out to have no way in is moved to that exclusion. Also returns who
-    takes another way than the ladder's first, by reason."""
+) -> Written:
+    """Write the recipients, all at once or in slices."""
     reach = reach_parameters(row, steps, chosen)
     slices = await cut_slices(conn, cache, row, chosen, reach, moment=row["now"])
     if slices is None:
-        keys = {"period": row["period"], "round_id": row["id"], **reach}
-        filled = await (await conn.execute(SQL["fill_recipients"], keys)).fetchone()
-        assert filled is not None
-    else:
-        refuse_overflow(slices, row["name"])
-        filled = await fill_slices(conn, row, slices)
-    reached, unsuited = BitMap(filled["reached"]), BitMap(filled["unsuited"])
-    exclusions = move(chosen.exclusions, "other_way", unsuited)
-    exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
-    detours = [Exclusion(reason, BitMap(filled[reason])) for reason in DETOURS]
-    return reached, exclusions, detours
+        return settle(chosen, await append_recipients(conn, row["period"], row["id"], reach))
+    refuse_overflow(slices, row["name"])
+    return settle(chosen, await fill_slices(conn, row, slices))
 
 
-async def _keep(
-    conn: Connection,
-    round_id: int,
-    chosen: Selection,
-    planned: BitMap,
-    exclusions: Sequence[Exclusion],
-    detours: Sequence[Exclusion],
-) -> None:
+async def _keep(conn: Connection, round_id: int, chosen: Selection, written: Written) -> None:
     rows = [
         ("audience", "", chosen.audience),
-        *(("exclusion", item.reason, item.members) for item in exclusions),
-        ("planned", "", planned),
-        *(("detour", item.reason, item.members) for item in detours if item.members),
+        *(("exclusion", item.reason, item.members) for item in written.exclusions),
+        ("planned", "", written.planned),
+        *(("detour", item.reason, item.members) for item in written.detours if item.members),
     ]
     for ordinal, (kind, reason, members) in enumerate(rows):
-        whole = kind == "audience"
-        await conn.execute(
-            SQL["keep_set"],
-            {
-                "round_id": round_id,
-                "ordinal": ordinal,
-                "kind": kind,
-                "reason": reason,
-                "size": len(members),
-                "data": members.serialize(),
-                "expression": chosen.frozen.text if whole else "",
-                "versions": Jsonb(dict(chosen.frozen.versions) if whole else {}),
-            },
-        )
+        frozen = chosen.frozen if kind == "audience" else None
+        await keep_set(conn, round_id, ordinal, kind, reason, members, frozen)

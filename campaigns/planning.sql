@@ -24,33 +24,6 @@ where s.kind = 'planned' and (r.id = %(parent_id)s or r.parent_id = %(parent_id)
 -- The ladder from top to bottom.
 select step, channel from round_step where round_id = %(round_id)s order by step
 
--- name: fill_recipients
--- In the order of the organisation, so that a batch touches few org units and its counters few rows. Whoever
--- takes another way is told apart: `unsuited` have no rung that suits them.
-with found as materialized (
-    select r.*, u.path
-    from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
-                         %(call_first)s::boolean) r
-    join org_unit u on u.id = r.org_id
-), filled as (
-    insert into recipient (period, round_id, position, person_id, taxpayer_ids, org_id, reach, first_step)
-    select %(period)s, %(round_id)s, row_number() over (order by path, person_id), person_id,
-           taxpayer_ids, org_id, reach, round(ln(reach & -reach) / ln(2))
-    from found where reach > 0
-    returning taxpayer_ids
-)
-select coalesce((select array_agg(t) from filled, unnest(taxpayer_ids) as t), '{}') as reached,
-       coalesce(array_agg(t) filter (where reach = 0), '{}') as unsuited,
-       coalesce(array_agg(t) filter (where reach > 0 and apart & 1 = 1), '{}') as in_care,
-       coalesce(array_agg(t) filter (where reach > 0 and apart & 2 = 2), '{}') as mongolian
-from found, unnest(taxpayer_ids) as t where reach = 0 or apart > 0
-
--- name: keep_set
--- The frozen audience, its exclusions in order, and what is planned.
-insert into round_set (round_id, ordinal, kind, reason, size, data, expression, versions)
-values (%(round_id)s, %(ordinal)s, %(kind)s, %(reason)s, %(size)s, %(data)s, %(expression)s, %(versions)s)
-
 -- name: begin_round
 -- Planned in the same transaction. With its first round a campaign is under way.
 with under_way as (

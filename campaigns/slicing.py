@@ -100,7 +100,7 @@ def refuse_overflow(slices: Slices, name: str) -> None:
 
 
 async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) -> dict[str, Any]:
-    """Write recipients and slices; returns what `fill_recipients` of planning returns."""
+    """Write recipients and slices; returns what `append_recipients` returns."""
     cells = slices.layout.cells
     sizes, rule = slices.rule.sizes(), slices.rule
     starts = np.cumsum([0, *(cell.persons for cell in cells)]).tolist()

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from psycopg.types.json import Jsonb
 from pyroaring import BitMap
 
 from campaigns.approval import still_binds
-from campaigns.exclusions import Exclusion, move
+from campaigns.exclusions import Exclusion
+from campaigns.recipients import append_recipients, keep_set, settle
 from campaigns.selection import Selection, reach_parameters, select_households
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -138,16 +138,11 @@ async def _fill(
     chosen: Selection,
 ) -> dict[tuple[str, str], BitMap]:
     """Write the recipients at the next positions; the members of every set that the lap gains."""
-    keys = {"period": occurrence["period"], "round_id": occurrence["id"]}
     reach = reach_parameters(rule, steps, chosen)
-    filled = await (await conn.execute(SQL["append_recipients"], {**keys, **reach})).fetchone()
-    assert filled is not None
-    reached, unsuited = BitMap(filled["reached"]), BitMap(filled["unsuited"])
-    exclusions = move(chosen.exclusions, "other_way", unsuited)
-    exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
-    sets = {("audience", ""): chosen.audience, ("planned", ""): reached}
-    sets |= _as_sets("exclusion", exclusions)
-    return sets | _as_sets("detour", [Exclusion(reason, BitMap(filled[reason])) for reason in DETOURS])
+    filled = await append_recipients(conn, occurrence["period"], occurrence["id"], reach)
+    written = settle(chosen, filled)
+    sets = {("audience", ""): chosen.audience, ("planned", ""): written.planned}
+    return sets | _as_sets("exclusion", written.exclusions) | _as_sets("detour", written.detours)
 
 
 def _as_sets(kind: str, items: Sequence[Exclusion]) -> dict[tuple[str, str], BitMap]:
@@ -161,19 +156,8 @@ async def _grow(
     held = {(row["kind"], row["reason"]): BitMap.deserialize(bytes(row["data"])) for row in rows}
     for ordinal, place, members in _changed(held, gained):
         kind, reason = place
-        await conn.execute(
-            SQL["keep_grown"],
-            {
-                "round_id": round_id,
-                "ordinal": ordinal,
-                "kind": kind,
-                "reason": reason,
-                "size": len(members),
-                "data": members.serialize(),
-                "expression": chosen.frozen.text if kind == "audience" else "",
-                "versions": Jsonb(dict(chosen.frozen.versions) if kind == "audience" else {}),
-            },
-        )
+        frozen = chosen.frozen if kind == "audience" else None
+        await keep_set(conn, round_id, ordinal, kind, reason, members, frozen)
     sizes = {"audience": len(gained["audience", ""]), "planned": len(gained["planned", ""])}
     await conn.execute(SQL["grow_lap"], {"round_id": round_id, **sizes})
 

@@ -9,7 +9,6 @@ either. Nothing depends on it: reports carry our key as `out_id`. What the SDK's
 these contradicts is no certain acceptance.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,7 +39,7 @@ from channels.errors import Fault, GatewayError, WebhookRejected
 from channels.fields import Concurrency, Region, Timeout
 from channels.http import MaybeSent, NotSent
 from channels.path_secret import split_path, verify_path
-from channels.sending import judge_silence
+from channels.sending import judge_silence, send_each
 
 _NUMBER = re.compile(r"1\d{10}", re.ASCII)
 _UNDER_WAY, _TURNED_DOWN = 1, 2
@@ -112,8 +111,8 @@ class AliyunRcs(Adapter):
 
     async def send(self, batch: Sequence[Outbound]) -> list[SendResult]:
         """One request per message, several at a time."""
-        deadline = asyncio.get_running_loop().time() + self._config.timeout / 2
-        return list(await asyncio.gather(*(self._send_one(message, deadline) for message in batch)))
+        config = self._config
+        return await send_each(batch, self._send_one, lanes=config.concurrency, timeout=config.timeout)
 
     async def _send_one(self, message: Outbound, deadline: float) -> SendResult:
         number = local_number(message.address)

@@ -26,6 +26,7 @@ STATES: Mapping[str, str] = {
 }
 """What staff read."""
 Verdict = Literal["confirm", "reject"]
+_VERDICTS: Mapping[Verdict, str] = {"confirm": "confirmed", "reject": "rejected"}
 MOST = 500
 """Findings that may be chosen one by one for one decision."""
 LONGEST_REASON = 200
@@ -79,7 +80,8 @@ async def decide(rt: Runtime, actor: Actor, ids: Sequence[int], verdict: Verdict
     wanted = sorted(set(ids))
     if not 1 <= len(wanted) <= MOST:
         raise InvalidInput(f"请勾选 1 到 {MOST} 条疑点。", field="ids")
-    said = _reason(actor, verdict, reason)
+    _require_person(actor)
+    said = _reason(verdict, reason)
     async with rt.db.begin() as conn:
         params = {"ids": wanted, "path": actor.org_path}
         rows = await (await conn.execute(_SQL["chosen"], params)).fetchall()
@@ -103,7 +105,8 @@ async def decide_all(
     `expected` is how many the actor was shown. Raises Conflict when there are more or fewer by now, and what
     `decide` raises.
     """
-    said = _reason(actor, verdict, reason)
+    _require_person(actor)
+    said = _reason(verdict, reason)
     async with rt.db.begin() as conn:
         params = {
             "code": policy.code,
@@ -120,9 +123,12 @@ async def decide_all(
     return len(rows)
 
 
-def _reason(actor: Actor, verdict: Verdict, reason: str) -> str:
+def _require_person(actor: Actor) -> None:
     if not actor.id:
         raise NotAllowed("疑点由税种主管部门的人员核实，接口密钥不能代替。")
+
+
+def _reason(verdict: Verdict, reason: str) -> str:
     said = reason.strip()
     if len(said) > LONGEST_REASON:
         raise InvalidInput(f"理由最多 {LONGEST_REASON} 个字。", field="reason")
@@ -134,8 +140,9 @@ def _reason(actor: Actor, verdict: Verdict, reason: str) -> str:
 async def _apply(
     conn: Connection, actor: Actor, rows: Sequence[dict[str, Any]], verdict: Verdict, reason: str
 ) -> None:
-    params = {"ids": [row["id"] for row in rows], "by": actor.name, "reason": reason}
-    await conn.execute(_SQL[verdict], params)
+    ids = [row["id"] for row in rows]
+    params = {"ids": ids, "by": actor.name, "reason": reason, "state": _VERDICTS[verdict]}
+    await conn.execute(_SQL["decide"], params)
     await conn.execute(_SQL["enter_register" if verdict == "confirm" else "leave_register"], params)
     await refresh_sets(
         conn, [Touched(row["benefit_code"], row["direction"], row["taxpayer_id"]) for row in rows]

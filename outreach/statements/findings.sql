@@ -22,14 +22,9 @@ where f.year = %(year)s and f.benefit_code = %(code)s and f.direction = %(direct
 order by f.id
 for update of f;
 
--- name: confirm
+-- name: decide
 update finding
-set state = 'confirmed', reason = %(reason)s, verified_by = %(by)s, verified_at = business_now()
-where id = any(%(ids)s);
-
--- name: reject
-update finding
-set state = 'rejected', reason = %(reason)s, verified_by = %(by)s, verified_at = business_now()
+set state = %(state)s, reason = %(reason)s, verified_by = %(by)s, verified_at = business_now()
 where id = any(%(ids)s);
 
 -- name: enter_register

@@ -137,8 +137,9 @@ async def reached_count(conn: Connection, actor: Actor, code: str, year: int, ro
     if not rounds.reached:
         return 0
     params = {"code": code, "year": year, "path": actor.org_path}
-    rows = await (await conn.execute(_SQL["members"], params)).fetchall()
-    return len(BitMap([row["taxpayer_id"] for row in rows]) & rounds.reached)
+    row = await (await conn.execute(_SQL["members"], params)).fetchone()
+    assert row is not None
+    return BitMap(row["ids"]).intersection_cardinality(rounds.reached)
 
 
 def display_name(vault: Vault, row: Mapping[str, Any]) -> str:
@@ -180,9 +181,8 @@ async def give_reason(
         raise InvalidInput(f"请勾选 1 到 {MOST} 户。", field="ids")
     async with rt.db.begin() as conn:
         params = {"code": code, "year": year, "path": actor.org_path, "ids": wanted}
-        query = _SQL["give_reason" if reason else "take_reason_back"]
-        values = {**params, "reason": reason, "by": actor.name} if reason else params
-        rows = await (await conn.execute(query, values)).fetchall()
+        said = {"reason": reason, "by": actor.name}
+        rows = await (await conn.execute(_SQL["give_reason"], {**params, **said})).fetchall()
         if len(rows) < len(wanted):
             raise Conflict("有户已经享受，或者不在这个底册和您的数据范围内，请刷新后重新勾选。")
         detail = {"year": year, "households": wanted, "reason": reason}

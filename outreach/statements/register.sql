@@ -26,7 +26,7 @@ order by r.taxpayer_id limit %(limit)s;
 
 -- name: members
 -- Whose reached households are counted.
-select r.taxpayer_id
+select coalesce(array_agg(r.taxpayer_id), '{}') as ids
 from register_row r join taxpayer t on t.id = r.taxpayer_id join org_unit o on o.id = t.org_id
 where r.benefit_code = %(code)s and r.year = %(year)s and o.path like %(path)s || '%%';
 
@@ -37,19 +37,14 @@ where kind = 'audience' and strpos(expression, %(term)s) > 0
 order by round_id;
 
 -- name: give_reason
--- Only of somebody who has not claimed it yet.
+-- Only of somebody who has not claimed it yet; an empty reason takes the last one back.
 update register_row r
-set reason = %(reason)s::text, reason_by = %(by)s::text, reason_at = business_now(), reason_source = 'staff',
+set reason = said.reason, reason_by = said.by, reason_at = said.at, reason_source = said.source,
     changed_at = business_now()
-from taxpayer t, org_unit o
-where t.id = r.taxpayer_id and o.id = t.org_id and o.path like %(path)s || '%%' and r.benefit_code = %(code)s
-  and r.year = %(year)s and r.taxpayer_id = any(%(ids)s) and r.finding_id is not null
-returning r.taxpayer_id;
-
--- name: take_reason_back
-update register_row r
-set reason = null, reason_by = null, reason_at = null, reason_source = null, changed_at = business_now()
-from taxpayer t, org_unit o
+from taxpayer t, org_unit o, lateral (
+    select %(reason)s::text as reason, %(by)s::text as by, business_now() as at, 'staff' as source
+    where %(reason)s::text <> '' union all
+    select null, null, null, null where %(reason)s::text = '') said
 where t.id = r.taxpayer_id and o.id = t.org_id and o.path like %(path)s || '%%' and r.benefit_code = %(code)s
   and r.year = %(year)s and r.taxpayer_id = any(%(ids)s) and r.finding_id is not null
 returning r.taxpayer_id;

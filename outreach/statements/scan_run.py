@@ -144,19 +144,22 @@ async def run_scan(
 
 async def unit_path(conn: Connection, org_id: int) -> str:
     """The path of an org unit. Raises NotFound."""
+    return str((await _unit(conn, org_id))["path"])
+
+
+async def _unit(conn: Connection, org_id: int) -> dict[str, Any]:
     unit = await (await conn.execute(_SQL["scope"], {"scope": org_id})).fetchone()
     if unit is None:
         raise NotFound("没有这个机构，请重新选择。")
-    return str(unit["path"])
+    return unit
 
 
 async def _start(rt: Runtime, year: int, scope: int, by: str) -> _Run:
     today = in_beijing(await rt.now()).date()
     if not 2000 <= year <= today.year:
         raise InvalidInput(f"{year} 年还没有开始，请选择已开始的年度。", field="year")
-    unit = await rt.db.fetch_one(_SQL["scope"], {"scope": scope})
-    if unit is None:
-        raise NotFound("没有这个机构，请重新选择。")
+    async with rt.db.begin() as conn:
+        unit = await _unit(conn, scope)
     month = pack_month(year, today)
     labels = {f"{one.code}#{number}": one.expression for number, one in enumerate(ENTITLEMENTS)}
     labels |= {SMALL_SCALE: _STATUS, OTHER_STATUS: f"has vat_status and not {_STATUS}"}

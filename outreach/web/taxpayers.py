@@ -60,6 +60,21 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
             purpose="statement_code",
         )
 
+    mail = partial(send_direct, rt, fleet, channel="email")
+
+    async def mail_code(person_id: int, code: str) -> bool:
+        return await mail(person_id=person_id, template=MAIL_CODE, values={"code": code}, purpose=MAIL_CODE)
+
+    async def mail_document(person_id: int, document: PdfMail) -> bool:
+        return await mail(
+            person_id=person_id,
+            template=MAIL_DOCUMENT,
+            values={"number": document.number, "digest": document.digest},
+            purpose=MAIL_DOCUMENT,
+            attachments=[Attachment(f"{document.number}.pdf", "application/pdf", document.body)],
+            only_proved=True,
+        )
+
     async def check_message(code: str) -> MessageProof | None:
         row = await rt.db.fetch_one(_SQL["message_code"], {"code": code})
         return MessageProof(row["bureau"], KINDS[row["kind"]].name, row["started_at"]) if row else None
@@ -82,31 +97,13 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
         partial(take_binding, rt, fleet),
         partial(confirm_binding, rt),
     )
-    mailing = Mailing(partial(_mail_code, rt, fleet), partial(_mail_document, rt, fleet))
-    return PublicDeps(rt, send_code, check_message, explain_message, stop_messages, rate, binding, mailing)
-
-
-async def _mail_code(rt: Runtime, fleet: Fleet, person_id: int, code: str) -> bool:
-    return await send_direct(
+    return PublicDeps(
         rt,
-        fleet,
-        person_id=person_id,
-        channel="email",
-        template=MAIL_CODE,
-        values={"code": code},
-        purpose=MAIL_CODE,
-    )
-
-
-async def _mail_document(rt: Runtime, fleet: Fleet, person_id: int, mail: PdfMail) -> bool:
-    return await send_direct(
-        rt,
-        fleet,
-        person_id=person_id,
-        channel="email",
-        template=MAIL_DOCUMENT,
-        values={"number": mail.number, "digest": mail.digest},
-        purpose=MAIL_DOCUMENT,
-        attachments=[Attachment(f"{mail.number}.pdf", "application/pdf", mail.body)],
-        only_proved=True,
+        send_code,
+        check_message,
+        explain_message,
+        stop_messages,
+        rate,
+        binding,
+        Mailing(mail_code, mail_document),
     )

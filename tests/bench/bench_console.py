@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import httpx
 from pyroaring import BitMap
 
+from campaigns.recipients import keep_set
 from outreach.db.sql import load_queries
 from outreach.governance.accounts import create_account
 from outreach.ledger.reached import fold_reached
@@ -73,8 +74,7 @@ async def _past(rt: Runtime, count: int, number: int, gateway: int) -> dict[str,
         for name in ("batches", "messages", "counts", "reached", "carry", "settle"):
             await conn.execute(_SQL[name], {**keys, "state": state})
         for ordinal, (kind, reason, members) in enumerate(sets):
-            held = {"kind": kind, "reason": reason, "size": len(members), "data": members.serialize()}
-            await conn.execute(_SQL["keep_set"], {**keys, **held, "ordinal": ordinal})
+            await keep_set(conn, row["id"], ordinal, kind, reason, members)
     return row
 
 

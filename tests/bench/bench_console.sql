@@ -33,9 +33,5 @@ update round set state = %(state)s, started_at = business_now(), period = %(peri
        planned = %(count)s, finished_at = case when %(state)s = 'finished' then business_now() end
 where id = %(round_id)s
 
--- name: keep_set
-insert into round_set (round_id, ordinal, kind, reason, size, data)
-values (%(round_id)s, %(ordinal)s, %(kind)s, %(reason)s, %(size)s, %(data)s)
-
 -- name: round_of
 select r.id, r.campaign_id from round r join campaign c on c.id = r.campaign_id where c.code = %(code)s

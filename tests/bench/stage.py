@@ -47,7 +47,7 @@ async def staged(rt: Runtime, channels: Sequence[str]) -> AsyncIterator[Stage]:
     """Gateways of the channels, web and scheduler; the population must have been written before."""
     await town.set_clock(rt, town.START)
     await write_templates(rt)
-    ports, port = free_ports(), _free_port()
+    ports, port = free_ports(), free_port()
     own = replace(rt, settings=rt.settings.model_copy(update={"port": port, "log_level": "WARNING"}))
     ids = await add_gateways(own, ports, rate=_RATE, quiet_seconds=900.0)
     plan_file = rt.settings.var / "rehearsal.json"
@@ -61,7 +61,7 @@ async def staged(rt: Runtime, channels: Sequence[str]) -> AsyncIterator[Stage]:
     with ExitStack() as stack:
         pids = {name: stack.enter_context(process(own, name, *command)) for name, command in commands.items()}
         async with asyncio.timeout(_START_SECONDS):
-            while not (controls := control_addresses(plan_file)) or not _listens(port):
+            while not (controls := control_addresses(plan_file)) or not listens(port):
                 await asyncio.sleep(0.05)
         yield Stage(own, ids, controls, {**await server_pids(rt), **pids})
 
@@ -99,12 +99,12 @@ def process(rt: Runtime, name: str, *command: str) -> Iterator[int]:
 @asynccontextmanager
 async def serving(rt: Runtime) -> AsyncIterator[str]:
     """The web process alone; yields its address."""
-    port = _free_port()
+    port = free_port()
     told = {"port": port, "log_level": "ERROR", "secure_cookies": False}
     own = replace(rt, settings=rt.settings.model_copy(update=told))
     with process(own, "web", "web"):
         async with asyncio.timeout(_START_SECONDS):
-            while not _listens(port):
+            while not listens(port):
                 await asyncio.sleep(0.05)
         yield f"http://{HOST}:{port}"
 
@@ -117,12 +117,18 @@ async def working(stage: Stage, count: int) -> AsyncIterator[dict[str, int]]:
         names = [f"worker-{number + 1}" for number in range(count)]
         pids = {name: stack.enter_context(process(stage.rt, name, "worker")) for name in names}
         async with asyncio.timeout(_START_SECONDS):
-            while (await stage.rt.db.fetch_one("select count(*)::int as n from worker")) != {"n": count}:
-                await asyncio.sleep(0.05)
+            await all_at_work(stage.rt, count)
         yield pids
 
 
-def _listens(port: int) -> bool:
+async def all_at_work(rt: Runtime, count: int) -> None:
+    """Wait until so many workers have reported."""
+    while (await rt.db.fetch_one("select count(*)::int as n from worker")) != {"n": count}:
+        await asyncio.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers at a port."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -130,7 +136,8 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody holds."""
     with socket.create_server((HOST, 0)) as server:
         port: int = server.getsockname()[1]
         return port

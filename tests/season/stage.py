@@ -1,7 +1,6 @@
 """The product's own processes: gateways, web, scheduler, workers; and both campaigns, signed."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,11 +10,11 @@ from typing import Any
 from campaigns.approval import approve_campaign, submit_campaign
 from campaigns.campaigns import CampaignDraft, create_campaign
 from campaigns.templates import save_template
-from outreach.rehearsal import HOST, add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
+from outreach.rehearsal import add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
 from outreach.runtime import Runtime
 from outreach.setup import ensure_templates
 from tests import town
-from tests.bench.stage import ADAPTERS, process
+from tests.bench.stage import ADAPTERS, all_at_work, free_port, listens, process
 from tests.season.people import PROVINCE, People
 from tests.season.plan import SPOKEN, WAVES, draft_overdue, draft_season
 from tests.season.together import all_in_one
@@ -52,7 +51,7 @@ async def staged(rt: Runtime, people: People, seed: int, *, workers: int) -> Asy
     process is all of it."""
     await town.set_clock(rt, WAVES[0].starts_at - timedelta(days=10))
     await _write_templates(rt)
-    ports, port = free_ports(), _free_port()
+    ports, port = free_ports(), free_port()
     own = replace(rt, settings=rt.settings.model_copy(update={"port": port, "log_level": "ERROR"}))
     ids = await add_gateways(own, ports, rate=_RATE, quiet_seconds=_QUIET_SECONDS)
     plan_file = rt.settings.var / "rehearsal.json"
@@ -103,21 +102,6 @@ async def _sign(rt: Runtime, draft: CampaignDraft) -> int:
 
 async def _come_up(rt: Runtime, workers: int, port: int, listening: Any) -> None:
     async with asyncio.timeout(_START_SECONDS):
-        while not (listening() and _answers(port)):
+        while not (listening() and listens(port)):
             await asyncio.sleep(0.05)
-        while (await rt.db.fetch_one("select count(*)::int as n from worker")) != {"n": workers}:
-            await asyncio.sleep(0.05)
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection((HOST, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+        await all_at_work(rt, workers)

@@ -8,10 +8,9 @@ from outreach.errors import InvalidInput, NotFound
 from outreach.web import emergencies
 from outreach.web.actions import Signature
 from outreach.web.console.access import console_routes, runtime_of
-from outreach.web.console.campaign_reviews import require_own
+from outreach.web.console.campaign_reviews import found_campaign, require_own
 from outreach.web.console.campaigns import campaign_page
 from outreach.web.permissions import actor_of
-from outreach.web.reads.campaigns import find_campaign
 
 routes = console_routes()
 
@@ -22,8 +21,7 @@ async def control(request: Request, campaign_id: int, verb: str) -> Response:
     if verb not in VERBS:
         raise NotFound("没有这个操作。")
     rt, actor = runtime_of(request), actor_of(request)
-    async with rt.db.begin() as conn:
-        campaign = await find_campaign(conn, actor, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     require_own(campaign)
     typed = str((await request.form()).get("typed", "")).strip()
     if verb == "cancel" and typed != campaign["code"]:
@@ -38,8 +36,7 @@ async def start(request: Request, campaign_id: int) -> Response:
     """One person's signature, with the reason and her password or code."""
     form = await request.form()
     rt, actor = runtime_of(request), actor_of(request)
-    async with rt.db.begin() as conn:
-        campaign = await find_campaign(conn, actor, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     remote = request.client.host if request.client else ""
     signature = Signature(str(form.get("seen", "")), str(form.get("proof", "")), remote)
     try:
@@ -54,8 +51,7 @@ async def review(request: Request, campaign_id: int) -> Response:
     """The second person confirms it, or objects with a note."""
     form = await request.form()
     rt, actor = runtime_of(request), actor_of(request)
-    async with rt.db.begin() as conn:
-        campaign = await find_campaign(conn, actor, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     try:
         agrees = form.get("agree") == "yes"
         await emergencies.review(rt, actor, campaign, agrees, str(form.get("note", "")))

@@ -23,7 +23,9 @@ async def submit(request: Request, campaign_id: int) -> Response:
     """Ask for a signature."""
     note = str((await request.form()).get("note", ""))
     try:
-        await actions.submit(runtime_of(request), actor_of(request), await _found(request, campaign_id), note)
+        await actions.submit(
+            runtime_of(request), actor_of(request), await found_campaign(request, campaign_id), note
+        )
     except InvalidInput as error:
         return await campaign_page(request, campaign_id, error=error)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
@@ -35,7 +37,7 @@ async def approve(request: Request, campaign_id: int) -> Response:
     form = await request.form()
     remote = request.client.host if request.client else ""
     signature = actions.Signature(str(form.get("seen", "")), str(form.get("proof", "")), remote)
-    campaign = await _found(request, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     try:
         await actions.approve(runtime_of(request), cache_of(request), actor_of(request), campaign, signature)
     except InvalidInput as error:
@@ -49,7 +51,7 @@ async def send_back(request: Request, campaign_id: int) -> Response:
     reason = str((await request.form()).get("reason", ""))
     try:
         await actions.refuse(
-            runtime_of(request), actor_of(request), await _found(request, campaign_id), reason
+            runtime_of(request), actor_of(request), await found_campaign(request, campaign_id), reason
         )
     except InvalidInput as error:
         return await campaign_page(request, campaign_id, error=error)
@@ -60,7 +62,7 @@ async def send_back(request: Request, campaign_id: int) -> Response:
 async def extend(request: Request, campaign_id: int) -> Response:
     """Ask for a later end of a round."""
     form = await request.form()
-    campaign = await _found(request, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     try:
         ends_at = moment_of(str(form.get("ends_at", "")))
         round_id = str(form.get("round_id", ""))
@@ -78,7 +80,7 @@ async def answer(request: Request, campaign_id: int) -> Response:
     """The second person agrees, or says why not."""
     form = await request.form()
     refusal = None if form.get("agree") == "yes" else str(form.get("reason", ""))
-    campaign = await _found(request, campaign_id)
+    campaign = await found_campaign(request, campaign_id)
     try:
         await actions.answer_extension(runtime_of(request), actor_of(request), campaign, refusal)
     except InvalidInput as error:
@@ -90,7 +92,7 @@ async def answer(request: Request, campaign_id: int) -> Response:
 async def ask_again(request: Request, campaign_id: int) -> Response:
     """Ask to look again whom a round concerns, because a policy has changed."""
     form = await request.form()
-    require_own(await _found(request, campaign_id))
+    require_own(await found_campaign(request, campaign_id))
     try:
         round_id = str(form.get("round_id", ""))
         if not round_id.isdecimal():
@@ -106,7 +108,7 @@ async def ask_again(request: Request, campaign_id: int) -> Response:
 async def answer_again(request: Request, campaign_id: int) -> Response:
     """The second person agrees, or says why not."""
     form = await request.form()
-    require_own(await _found(request, campaign_id))
+    require_own(await found_campaign(request, campaign_id))
     rt, by = runtime_of(request), actor_of(request).name
     try:
         if form.get("agree") == "yes":
@@ -124,6 +126,7 @@ def require_own(campaign: Mapping[str, Any]) -> None:
         raise NotAllowed("这个活动由上级机构管理，在这里只能查看。")
 
 
-async def _found(request: Request, campaign_id: int) -> dict[str, Any]:
+async def found_campaign(request: Request, campaign_id: int) -> dict[str, Any]:
+    """The campaign within the scope of whoever asks. Raises NotFound."""
     async with runtime_of(request).db.begin() as conn:
         return await find_campaign(conn, actor_of(request), campaign_id)
