@@ -4,14 +4,17 @@ it, one write for each answer. A sink that is slower than what it measures would
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import httptools
+import orjson
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Control = Callable[[str, str, dict[str, str], bytes], Any | None]
+"""The control interface of a simulator (`Simulator.control`)."""
 
 _IDLE_SECONDS = 5.0
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -25,6 +28,32 @@ async def cut_connection(receive: Any) -> None:
     """
     receive.__self__.transport.abort()
     await asyncio.sleep(0)
+
+
+async def read_body(receive: Any) -> bytes:
+    """The body of a request, inside an application of `HttpServer`: it comes whole."""
+    body: bytes = (await receive())["body"]
+    return body
+
+
+async def answer(send: Any, status: int, content: bytes, kind: str = "application/json") -> None:
+    """Answer with a document of a content type."""
+    headers = [(b"content-type", kind.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def answer_json(send: Any, status: int, document: Any | None) -> None:
+    """Answer with JSON; with an empty body for None."""
+    content = b"" if document is None else orjson.dumps(document)
+    await answer(send, status, content, "application/json; charset=utf-8")
+
+
+async def serve_control(control: Control, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+    """Answer a request to the control interface; 404 where it knows no such thing."""
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    known = control(scope["method"], scope["path"], query, await read_body(receive))
+    await answer_json(send, 200 if known is not None else 404, known)
 
 
 class HttpServer:

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from channels.gateways.aliyun_api.calls import Call, read_call
 from channels.gateways.aliyun_api.refusals import (
     AFTER_ACCEPTANCE,
@@ -22,7 +20,7 @@ from channels.gateways.aliyun_api.refusals import (
 )
 from channels.gateways.aliyun_api.signatures import Verifier
 from channels.gateways.base import MAGIC, MAGIC_PREFIX, Simulator
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer_json, cut_connection, read_body
 
 VERSION = "2017-05-25"
 REQUEST_FATES = ("throttle", "drop_before", "drop_after", "error_after", "slow", "late")
@@ -32,6 +30,11 @@ SIGNATURES = ("测试税务",)
 Operation = Callable[[Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 """Takes the parameters and returns the answer without its RequestId. Raises GatewayRefusal, BusinessRefusal,
 Cut."""
+
+
+def is_taken(answer: Mapping[str, Any]) -> bool:
+    """Whether the receiver of a push has taken it: any numeric code says so. Source: sheet, section 4."""
+    return isinstance(answer.get("code"), int)
 
 
 class Front:
@@ -58,24 +61,14 @@ class Front:
         await self._server.stop()
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         call = read_call(scope, body)
         try:
-            status, answer = await self._answer(call)
+            status, told = await self._answer(call)
         except Cut:
             await cut_connection(receive)
             return
-        content = orjson.dumps(answer)
-        headers = [
-            (b"content-type", b"application/json;charset=utf-8"),
-            (b"content-length", str(len(content)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await answer_json(send, status, told)
 
     async def _answer(self, call: Call) -> tuple[int, Any]:
         if call.path.startswith("/_sim/"):

@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 
-from channels.gateways.aliyun_api.front import ACCOUNTS, SIGNATURES, Front, play
+from channels.gateways.aliyun_api.front import ACCOUNTS, SIGNATURES, Front, is_taken, play
 from channels.gateways.aliyun_api.limits import AccountLimits, Meter
 from channels.gateways.aliyun_api.params import need
-from channels.gateways.aliyun_api.pushes import Pusher
-from channels.gateways.aliyun_api.reports import CHINA, Reporter, clock
+from channels.gateways.aliyun_api.times import CHINA, clock
 from channels.gateways.aliyun_rcs.rules import Catalogue, Sending
 from channels.gateways.base import Faults, Simulator
+from channels.gateways.pushing import Pusher, Reporter
 
 QPS = 1000
 TEMPLATES = {"RCS_SMS_10001052": "尊敬的${name}，您有新的税务提醒，请登录电子税务局查看。"}
@@ -72,7 +72,7 @@ class AliyunRcsSimulator(Simulator):
         self._meter = Meter(limits or AccountLimits(qps=QPS))
         self._records: list[_Record] = []
         self._serial = 0
-        self._pusher = Pusher(push_size, repeat_scale)
+        self._pusher = Pusher(push_size, repeat_scale, is_taken)
         self._reporter = Reporter(self, self._pusher, lambda: self.report_url, self._report)
         self._front = Front(self, accounts, now, {"SendRCS": self._send, "GetRCSSignature": self._signature})
         self.url = ""
@@ -121,7 +121,7 @@ class AliyunRcsSimulator(Simulator):
             "rcs_id": self._rcs_id(),
             "in_reply_to_rcs_id": self._last_rcs_id(str(message["address"])),
         }
-        self._pusher.push_later(self.uplink_url, [item])
+        self._pusher.push_arrays(self.uplink_url, [item])
 
     async def _signature(self, params: Mapping[str, str]) -> Mapping[str, Any]:
         data = self.catalogue.describe(need(params, "SignName"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from channels.gateways.aliyun_api.reports import clock
+from channels.gateways.aliyun_api.times import clock
 from channels.gateways.aliyun_sms.operations import Question, Sending
 from channels.gateways.base import BookEntry, Books
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import orjson
 
-from channels.gateways.aliyun_api.front import ACCOUNTS, SIGNATURES, Front, play
+from channels.gateways.aliyun_api.front import ACCOUNTS, SIGNATURES, Front, is_taken, play
 from channels.gateways.aliyun_api.limits import AccountLimits, Meter
-from channels.gateways.aliyun_api.pushes import Pusher
-from channels.gateways.aliyun_api.reports import CHINA, Reporter, clock
+from channels.gateways.aliyun_api.times import CHINA, clock
 from channels.gateways.aliyun_sms.operations import Catalogue, Sending, read_batch, read_query, read_send
 from channels.gateways.aliyun_sms.records import Records
 from channels.gateways.base import Faults, Simulator
+from channels.gateways.pushing import Pusher, Reporter
 
 TEMPLATES = {"SMS_000001": "尊敬的${name}，您有新的税务提醒，请登录电子税务局查看。"}
 
@@ -53,7 +53,7 @@ class AliyunSmsSimulator(Simulator):
         self._meter = Meter(self.limits)
         self._records = Records(self.books)
         self._serial = 0
-        self._pusher = Pusher(push_size, repeat_scale)
+        self._pusher = Pusher(push_size, repeat_scale, is_taken)
         self._reporter = Reporter(self, self._pusher, lambda: self.report_url, self._report)
         operations = {"SendSms": self._single, "SendBatchSms": self._batch, "QuerySendDetails": self._details}
         self._front = Front(self, accounts, now, operations)
@@ -92,7 +92,7 @@ class AliyunSmsSimulator(Simulator):
             "dest_code": str(message.get("dest_code", "")),
             "sequence_id": 1_000_000_000 + self._serial,
         }
-        self._pusher.push_later(self.uplink_url, [item])
+        self._pusher.push_arrays(self.uplink_url, [item])
 
     async def _single(self, params: Mapping[str, str]) -> Mapping[str, Any]:
         return await self._send(read_send(params, self.catalogue, self.limits))

@@ -12,7 +12,6 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
@@ -31,7 +30,7 @@ from channels.gateways.cmpp.account import (
 )
 from channels.gateways.cmpp.deliveries import Delivery, write_report, write_uplink
 from channels.gateways.cmpp.session import Command, Session
-from channels.gateways.http_server import HttpServer
+from channels.gateways.http_server import HttpServer, serve_control
 
 _GATEWAY_CODE = 123456
 _ADDRESS_FATES = ("drop_after", "error_after", "slow")
@@ -283,16 +282,4 @@ class CmppSimulator(Simulator):
         return super().control(method, path, query, body)
 
     async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        known = self.control(scope["method"], scope["path"], query, body)
-        content = b"" if known is None else orjson.dumps(known)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        await send(
-            {"type": "http.response.start", "status": 404 if known is None else 200, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": content})
+        await serve_control(self.control, scope, receive, send)

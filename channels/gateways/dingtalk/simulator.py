@@ -17,7 +17,7 @@ from channels.gateways.dingtalk.notices import Notices, Task
 from channels.gateways.dingtalk.pushes import Pusher
 from channels.gateways.dingtalk.robot import Robot, RobotDesk
 from channels.gateways.dingtalk.rules import read_notice
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer_json, cut_connection, read_body
 from channels.gateways.wechat_official.tokens import LIFE, Refused, TokenDesk
 
 _USERID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
@@ -93,23 +93,19 @@ class DingtalkSimulator(Simulator):
         self.pusher.push({"EventType": "check_url", **message})
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         method, path = scope["method"], scope["path"]
         if path.startswith("/_sim/"):
             known = self.control(method, path, query, body)
-            return await _answer(send, 200 if known is not None else 404, known)
+            return await answer_json(send, 200 if known is not None else 404, known)
         try:
             if (method, path) == ("POST", f"{_NOTICES}/asyncsend_v2"):
                 return await self._send(query, _read_body(scope, body), receive, send)
             answer = self._manage(method, path, query, scope, body)
         except Refused as error:
             answer = _error(error)
-        return await _answer(send, 200 if answer is not None else 404, answer)
+        return await answer_json(send, 200 if answer is not None else 404, answer)
 
     def control(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any | None:
         """The common control interface, and members and the callback address."""
@@ -186,10 +182,10 @@ class DingtalkSimulator(Simulator):
         if "drop_after" in strikes:
             return await cut_connection(receive)
         if "error_after" in strikes:
-            return await _answer(send, 502, None)
+            return await answer_json(send, 502, None)
         if "slow" in strikes:
             await asyncio.sleep(self.faults.slow_seconds)
-        return await _answer(send, 200, _success(task_id=task.number))
+        return await answer_json(send, 200, _success(task_id=task.number))
 
     def _deliver(self, task: Task, user: str, content: str, words: str) -> None:
         if self._is_stranger(user):
@@ -243,10 +239,3 @@ def _error(error: Refused) -> dict[str, Any]:
     # Of a token this platform tells in an envelope.
     told = f"ding talk error[subcode={error.errcode},submsg={error.errmsg}]"
     return {"errcode": 88, "sub_code": str(error.errcode), "sub_msg": error.errmsg, "errmsg": told}
-
-
-async def _answer(send: Any, status: int, content: Any | None) -> None:
-    body = b"" if content is None else orjson.dumps(content)
-    headers = [(b"content-type", b"application/json; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -5,15 +5,12 @@ import contextlib
 import random
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
-
-import orjson
 
 from channels.gateways.base import Faults, Simulator
 from channels.gateways.email_smtp.reports import Envelope, write_absence, write_complaint, write_status
 from channels.gateways.email_smtp.rules import Mail
 from channels.gateways.email_smtp.session import Session, lot
-from channels.gateways.http_server import HttpServer
+from channels.gateways.http_server import HttpServer, serve_control
 from channels.http import Http, MaybeSent, NotSent
 
 _TRIES = 3
@@ -162,15 +159,4 @@ class EmailSmtpSimulator(Simulator):
         return False
 
     async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        known = self.control(scope["method"], scope["path"], query, body)
-        content = b"" if known is None else orjson.dumps(known)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        status = 404 if known is None else 200
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await serve_control(self.control, scope, receive, send)

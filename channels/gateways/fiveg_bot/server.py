@@ -19,7 +19,7 @@ from channels.gateways.fiveg_bot.pusher import Callback, Pusher
 from channels.gateways.fiveg_bot.requests import Accepted, read_send
 from channels.gateways.fiveg_bot.schema import BAD_PARAMETER, Violation, array, record, text
 from channels.gateways.fiveg_bot.uplinks import write_uplink
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer, cut_connection, read_body
 
 NO_SUCH_USER, PER_SECOND, PER_DAY = 46001, 30003, 30001
 NEEDS_GET, EMPTY_POST, NOT_JSON = 43001, 44002, 47001
@@ -124,19 +124,13 @@ class FivegBotGateway(Simulator):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI application."""
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         try:
             status, kind, content = await self._answer(scope, body)
         except _Cut:
             await cut_connection(receive)
             return
-        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(content))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await answer(send, status, content, kind)
 
     async def _answer(self, scope: Any, body: bytes) -> Reply:
         method, path = scope["method"], scope["path"]

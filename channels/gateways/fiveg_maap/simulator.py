@@ -25,7 +25,7 @@ from channels.gateways.fiveg_maap.pushes import (
     write_inbound,
 )
 from channels.gateways.fiveg_maap.reading import Refused, Taken, invalid, read_revoke, read_send
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer, answer_json, cut_connection, read_body
 from channels.gateways.report_queue import ReportQueue
 
 KINDS = ("5g", "sms", "offline", "absent")
@@ -136,14 +136,12 @@ class FivegMaapSimulator(Simulator):
                 self._arrive(stored.message, self.books.entries[stored.entry], 1)
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body = (await receive()).get("body", b"")
+        body = await read_body(receive)
         method, path = scope["method"], scope["path"]
         if path.startswith("/_sim/"):
             query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             known = self.control(method, path, query, body)
-            return await _answer(
-                send, (200 if known is not None else 404, "application/json", orjson.dumps(known))
-            )
+            return await answer_json(send, 200 if known is not None else 404, known)
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             reply = await self._operate(method, path, headers, body)
@@ -151,7 +149,8 @@ class FivegMaapSimulator(Simulator):
             reply = _refuse(refusal)
         except _Cut:
             return await cut_connection(receive)
-        return await _answer(send, reply)
+        status, kind, content = reply
+        return await answer(send, status, content, kind)
 
     async def _operate(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         self.account.check_headers(headers, time.time())
@@ -299,10 +298,3 @@ def _refuse(refusal: Refused) -> Reply:
     inner = leaf("messageId", refusal.code) + leaf("text", refusal.text) + leaf("variables", "")
     document = f'<common:requestError xmlns:common="{_COMMON}"><{kind}>{inner}</{kind}></common:requestError>'
     return refusal.status, _XML, document.encode()
-
-
-async def _answer(send: Any, reply: Reply) -> None:
-    status, kind, body = reply
-    headers = [(b"content-type", kind.encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -11,12 +11,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
 from channels.gateways.base import Faults, Simulator
-from channels.gateways.http_server import HttpServer
+from channels.gateways.http_server import HttpServer, serve_control
 from channels.gateways.smpp import rules, wire
 from channels.gateways.smpp.session import Delivery, Session
 from channels.gateways.smpp.wire import Account, Command, Reader, Status
@@ -232,18 +231,7 @@ class SmppSimulator(Simulator):
         return super().control(method, path, query, body)
 
     async def _serve_control(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        known = self.control(scope["method"], scope["path"], query, body)
-        content = b"" if known is None else orjson.dumps(known)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        status = 404 if known is None else 200
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await serve_control(self.control, scope, receive, send)
 
 
 def _write_deliver(

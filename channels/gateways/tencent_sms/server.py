@@ -8,12 +8,11 @@ from typing import Any
 
 import orjson
 
-from channels.gateways.base import MAGIC, MAGIC_PREFIX, BookEntry, Faults, Simulator
-from channels.gateways.http_server import HttpServer, cut_connection
-from channels.gateways.report_queue import ReportQueue
+from channels.gateways.base import MAGIC, MAGIC_PREFIX, Faults, Simulator
+from channels.gateways.http_server import HttpServer, answer, cut_connection, read_body
+from channels.gateways.pushing import Pusher, Reporter
 from channels.gateways.tencent_sms.calls import Call, Verifier, read_call
 from channels.gateways.tencent_sms.operations import Catalogue, Sending, read_pull, read_send
-from channels.gateways.tencent_sms.pushes import Pusher
 from channels.gateways.tencent_sms.records import Records
 from channels.gateways.tencent_sms.refusals import (
     AFTER_ACCEPTANCE,
@@ -76,18 +75,14 @@ class TencentSmsSimulator(Simulator):
         self._verifier = Verifier(accounts, now)
         self._meter = Meter(self.limits)
         self._records = Records(self.books)
-        self._pusher = Pusher(push_size, repeat_scale)
-        self._reports = ReportQueue(
-            self._push_reports,
-            lambda: self.faults.receipt_delay,
-            lambda: self.faults.seed if self.faults.shuffle else None,
-        )
+        self._pusher = Pusher(push_size, repeat_scale, _is_taken)
+        self._reporter = Reporter(self, self._pusher, lambda: self.report_url, self._report)
         self._server = HttpServer(self._serve)
         self.control_url = ""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen; returns the endpoint `http://host:port`, where the control interface stands too."""
-        self._pusher.spawn(self._reports.run())
+        self._reporter.start()
         self.control_url = await self._server.start(host, port)
         return self.control_url
 
@@ -126,22 +121,13 @@ class TencentSmsSimulator(Simulator):
         self._pusher.push_later(self.reply_url, item)
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         try:
             status, content = await self._answer(read_call(scope, body))
         except Cut:
             await cut_connection(receive)
             return
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(content)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await answer(send, status, content)
 
     async def _answer(self, call: Call) -> tuple[int, bytes]:
         if call.path.startswith("/_sim/"):
@@ -212,7 +198,7 @@ class TencentSmsSimulator(Simulator):
                     self._records.take(number, status["SerialNo"], sending.text, sending.context, now)
                 )
             statuses.append(status)
-        await self._schedule(entries)
+        await self._reporter.schedule(entries)
         if demanded:
             raise Refusal(demanded)
         await self._spoil_answer(fate)
@@ -244,14 +230,6 @@ class TencentSmsSimulator(Simulator):
             "IsoCode": "CN" if number and not number.startswith("+") else "DEF",
         }
 
-    async def _schedule(self, entries: Sequence[BookEntry]) -> None:
-        told = [entry for entry in entries if not self.fate(entry.address, "silent")]
-        if self.faults.receipts_before_answer:
-            await self._pusher.push_now(self.report_url, [self._report(entry.number) for entry in told])
-            return
-        for entry in told:
-            self._reports.add(entry.number, 2 if self.fate(entry.address, "twice") else 1)
-
     async def _spoil_answer(self, fate: str) -> None:
         if fate == "drop_after":
             raise Cut
@@ -260,12 +238,15 @@ class TencentSmsSimulator(Simulator):
         if fate == "slow":
             await asyncio.sleep(self.faults.slow_seconds)
 
-    def _push_reports(self, numbers: Sequence[int]) -> None:
-        self._pusher.push_reports(self.report_url, [self._report(number) for number in numbers])
-
     def _report(self, number: int) -> dict[str, Any]:
         failed = bool(self.fate(self.books.entries[number].address, "fail"))
         return self._records.report(number, failed, self.echoes_context, self._local_now())
 
     def _local_now(self) -> datetime:
         return self._now().astimezone(CHINA)
+
+
+def _is_taken(answer: Mapping[str, Any]) -> bool:
+    # The sheet says that a push is repeated several times until then, and not when; a minute, five and ten
+    # are assumed.
+    return answer.get("result") == 0

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from channels.gateways.base import BookEntry, Faults, Simulator
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer_json, cut_connection, read_body
 from channels.gateways.wechat_official.logins import Logins
 from channels.gateways.wechat_official.pushes import Pusher, cdata, event_xml
 from channels.gateways.wechat_official.rules import complain
@@ -113,16 +113,12 @@ class WechatOfficialSimulator(Simulator):
         self.pusher.later(delay, openid, event_xml(_ACCOUNT, openid, int(time.time()), kind, fields))
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         method, path = scope["method"], scope["path"]
         if path.startswith("/_sim/"):
             known = self.control(method, path, query, body)
-            return await _answer(send, 200 if known is not None else 404, known)
+            return await answer_json(send, 200 if known is not None else 404, known)
         try:
             client = scope["client"][0] if scope.get("client") else ""
             if self.account.allowed and client not in self.account.allowed:
@@ -136,7 +132,7 @@ class WechatOfficialSimulator(Simulator):
             answer = self._manage(method, path, query, body)
         except Refused as error:
             answer = _error(error)
-        return await _answer(send, 200 if answer is not None else 404, answer)
+        return await answer_json(send, 200 if answer is not None else 404, answer)
 
     def control(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any | None:
         """The common control interface, and followers and templates."""
@@ -197,7 +193,7 @@ class WechatOfficialSimulator(Simulator):
         openid, own_id = self._validate(message)
         earlier = self._earlier(openid, own_id)
         if earlier is not None:
-            return await _answer(send, 200, {"errcode": 0, "errmsg": "ok", "msgid": earlier})
+            return await answer_json(send, 200, {"errcode": 0, "errmsg": "ok", "msgid": earlier})
         fate = self.fate(openid, "reject", "throttle", "drop_before")
         if fate == "drop_before":
             return await cut_connection(receive)
@@ -236,10 +232,10 @@ class WechatOfficialSimulator(Simulator):
         if fate == "drop_after":
             return await cut_connection(receive)
         if fate == "error_after":
-            return await _answer(send, 502, None)
+            return await answer_json(send, 502, None)
         if fate == "slow":
             await asyncio.sleep(self.faults.slow_seconds)
-        return await _answer(send, 200, answer)
+        return await answer_json(send, 200, answer)
 
     def _validate(self, message: Mapping[str, Any]) -> tuple[str, str]:
         openid, own_id = message.get("touser"), message.get("client_msg_id", "")
@@ -325,10 +321,3 @@ async def _redirect(send: Any, address: str) -> None:
     headers = [(b"location", address.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 302, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _answer(send: Any, status: int, content: Any | None) -> None:
-    body = b"" if content is None else orjson.dumps(content)
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from channels.gateways.base import Faults, Simulator, shown_number
-from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.http_server import HttpServer, answer_json, cut_connection, read_body
 from channels.gateways.wechat_official.pushes import cdata
 from channels.gateways.wechat_official.tokens import LIFE, Refused, TokenDesk
 from channels.gateways.wecom.pushes import Pusher
@@ -120,16 +120,12 @@ class WecomSimulator(Simulator):
                 raise ValueError(f"unknown uplink kind: {kind}")
 
     async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
+        body = await read_body(receive)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         method, path = scope["method"], scope["path"]
         if path.startswith("/_sim/"):
             known = self.control(method, path, query, body)
-            return await _answer(send, 200 if known is not None else 404, known)
+            return await answer_json(send, 200 if known is not None else 404, known)
         try:
             client = scope["client"][0] if scope.get("client") else ""
             if self.account.allowed and client not in self.account.allowed:
@@ -139,7 +135,7 @@ class WecomSimulator(Simulator):
             answer = self._manage(method, path, query, body)
         except Refused as error:
             answer = {"errcode": error.errcode, "errmsg": f"{error.errmsg}, hint: [{secrets.token_hex(8)}]"}
-        return await _answer(send, 200 if answer is not None else 404, answer)
+        return await answer_json(send, 200 if answer is not None else 404, answer)
 
     def control(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any | None:
         """The common control interface, and members and the callback address."""
@@ -201,7 +197,7 @@ class WecomSimulator(Simulator):
         text, receivers = read_message(message), read_receivers(message)
         earlier = self._earlier(message)
         if earlier is not None:
-            return await _answer(send, 200, earlier)
+            return await answer_json(send, 200, earlier)
         strikes = {self.fate(receiver, "throttle", "drop_before") for receiver in receivers}
         if "drop_before" in strikes:
             return await cut_connection(receive)
@@ -251,10 +247,10 @@ class WecomSimulator(Simulator):
         if "drop_after" in strikes:
             return await cut_connection(receive)
         if "error_after" in strikes:
-            return await _answer(send, 502, None)
+            return await answer_json(send, 502, None)
         if "slow" in strikes:
             await asyncio.sleep(self.faults.slow_seconds)
-        return await _answer(send, 200, answer)
+        return await answer_json(send, 200, answer)
 
     def _is_stranger(self, receiver: str) -> bool:
         if receiver == "@all" or receiver.startswith(("party:", "tag:")):
@@ -285,10 +281,3 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise Refused(40035, "invalid parameter")
     return asked
-
-
-async def _answer(send: Any, status: int, content: Any | None) -> None:
-    body = b"" if content is None else orjson.dumps(content)
-    headers = [(b"content-type", b"application/json; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
