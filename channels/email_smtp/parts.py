@@ -18,7 +18,7 @@ MOST_BYTES = 10 * 1024 * 1024
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 _CID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\]{1,120}")
+_NAME = re.compile(r"(?!\s*$)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\]{1,120}")
 _LINE = 76
 
 

@@ -86,13 +86,13 @@ async def test_started_by_one_shown_loudly_reviewed_by_another(
         await page.fill("#emergency-proof", "wrong password")
         await page.click("button:has-text('立即应急发出')")
         await page.wait_for_selector("text=密码或验证码不对")
-        await page.fill("#emergency-reason", "系统故障，距申报期结束不足两小时")
+        assert await page.input_value("#emergency-reason") == "系统故障，距申报期结束不足两小时"
+        assert await page.input_value("#emergency-proof") == ""
         await page.fill("#emergency-proof", PASSWORD)
         await page.click("button:has-text('立即应急发出')")
         await page.wait_for_selector("form [role=alert]:has-text('报备')")
         assert await complaints(page, 390) == []
         await file_everywhere(console)
-        await page.fill("#emergency-reason", "系统故障，距申报期结束不足两小时")
         await page.fill("#emergency-proof", PASSWORD)
         await page.click("button:has-text('立即应急发出')")
         await page.wait_for_selector("[role=alert]:has-text('应急发出，未经审批')")

@@ -11,7 +11,7 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -67,6 +67,7 @@ def test_pictures_stand_in_the_html_and_files_behind_it() -> None:
 
 
 @settings(max_examples=100, deadline=None)
+@example(" ", b"")
 @given(st.text(min_size=1, max_size=140), st.binary(max_size=300))
 def test_any_name_comes_back_or_is_refused(name: str, content: bytes) -> None:
     message = replace(LETTER, attachments=(Attachment(name, "application/pdf", content),))

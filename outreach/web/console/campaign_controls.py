@@ -42,7 +42,7 @@ async def start(request: Request, campaign_id: int) -> Response:
     try:
         await emergencies.start(rt, actor, campaign, str(form.get("reason", "")), signature)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, emergency_error=error)
+        return await campaign_page(request, campaign_id, emergency_error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -56,5 +56,5 @@ async def review(request: Request, campaign_id: int) -> Response:
         agrees = form.get("agree") == "yes"
         await emergencies.review(rt, actor, campaign, agrees, str(form.get("note", "")))
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, emergency_error=error)
+        return await campaign_page(request, campaign_id, emergency_error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)

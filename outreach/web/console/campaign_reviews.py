@@ -21,13 +21,13 @@ routes = console_routes()
 @routes.post("/campaigns/{campaign_id}/submit", permission="campaign.write")
 async def submit(request: Request, campaign_id: int) -> Response:
     """Ask for a signature."""
-    note = str((await request.form()).get("note", ""))
+    form = await request.form()
+    campaign = await found_campaign(request, campaign_id)
     try:
-        await actions.submit(
-            runtime_of(request), actor_of(request), await found_campaign(request, campaign_id), note
-        )
+        note = str(form.get("note", ""))
+        await actions.submit(runtime_of(request), actor_of(request), campaign, note)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -41,20 +41,20 @@ async def approve(request: Request, campaign_id: int) -> Response:
     try:
         await actions.approve(runtime_of(request), cache_of(request), actor_of(request), campaign, signature)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
 @routes.post("/campaigns/{campaign_id}/send-back", permission="campaign.approve")
 async def send_back(request: Request, campaign_id: int) -> Response:
     """Back to its makers, with the reason."""
-    reason = str((await request.form()).get("reason", ""))
+    form = await request.form()
+    campaign = await found_campaign(request, campaign_id)
     try:
-        await actions.refuse(
-            runtime_of(request), actor_of(request), await found_campaign(request, campaign_id), reason
-        )
+        reason = str(form.get("reason", ""))
+        await actions.refuse(runtime_of(request), actor_of(request), campaign, reason)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -71,7 +71,7 @@ async def extend(request: Request, campaign_id: int) -> Response:
         note = str(form.get("note", ""))
         await actions.extend(runtime_of(request), actor_of(request), campaign, int(round_id), ends_at, note)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -84,7 +84,7 @@ async def answer(request: Request, campaign_id: int) -> Response:
     try:
         await actions.answer_extension(runtime_of(request), actor_of(request), campaign, refusal)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -100,7 +100,7 @@ async def ask_again(request: Request, campaign_id: int) -> Response:
         note, by = str(form.get("policy", "")), actor_of(request).name
         await ask_re_evaluation(runtime_of(request), campaign_id, int(round_id), by, note=note)
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 
@@ -116,7 +116,7 @@ async def answer_again(request: Request, campaign_id: int) -> Response:
         else:
             await refuse_re_evaluation(rt, campaign_id, by, str(form.get("reason", "")))
     except InvalidInput as error:
-        return await campaign_page(request, campaign_id, error=error)
+        return await campaign_page(request, campaign_id, error=error, typed=form)
     return RedirectResponse(f"/console/campaigns/{campaign_id}", 303)
 
 

@@ -1,5 +1,6 @@
 """Campaigns: the list, and one campaign with its rounds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -72,15 +73,16 @@ async def campaign_page(
     *,
     error: InvalidInput | None = None,
     emergency_error: InvalidInput | None = None,
+    typed: Mapping[str, Any] | None = None,
     done: str = "",
 ) -> HTMLResponse:
     """The page of a campaign; with what was wrong about the last attempt to submit or sign it, or to start it
-    as an emergency."""
+    as an emergency, and what was `typed` then."""
     context = await _context(request, campaign_id)
     rt, cache, actor = runtime_of(request), cache_of(request), actor_of(request)
     context |= await review_context(rt, cache, actor, context["campaign"])
     context |= await emergency_context(rt, actor, context["campaign"])
-    context |= {"emergency_error": emergency_error, "done": _DONE.get(done, "")}
+    context |= {"emergency_error": emergency_error, "typed": typed or {}, "done": _DONE.get(done, "")}
     context["may_control"] = context["campaign"]["is_own"] and actor.may("round.control")
     title = context["campaign"]["name"]
     status = 422 if error or emergency_error else 200
