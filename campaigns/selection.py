@@ -12,9 +12,8 @@ from pyroaring import AbstractBitMap, BitMap
 
 from campaigns.exclusions import Exclusion, exclude
 from campaigns.holdout import held_out
-from outreach.clock import in_beijing
+from campaigns.quota import told_too_often
 from outreach.db.pool import Connection
-from outreach.db.sql import load_queries
 from outreach.labels.bitmaps import union
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import Frozen, evaluate_texts
@@ -22,9 +21,6 @@ from outreach.labels.keys import label_key, optout_key, reach_key
 from outreach.ledger.gateways import ADDRESS_KINDS
 from outreach.ledger.kinds import KINDS
 
-SQL = load_queries(__file__)
-
-_MONTHS_BACK = 3
 _WAYS = {**ADDRESS_KINDS, "call": "mobile", "visit": ""}
 """Channel to the kind of address that it needs; a visit needs none."""
 _CARE = tuple(label_key(code) for code in ("special_care", "elderly", "disabled", "no_phone"))
@@ -119,8 +115,8 @@ async def _candidates(
     }
     if kind.honours_opt_out:
         candidates["opted_out"] = reachable - willing
-    if kind.under_quota and row["quota_messages"] and row["quota_days"]:
-        candidates["contacted_recently"] = await _contacted(conn, row, moment, audience if few else None)
+    if kind.under_quota:
+        candidates["contacted_recently"] = await told_too_often(conn, row, moment, audience if few else None)
     return candidates
 
 
@@ -140,33 +136,3 @@ async def _reach(
     # Whoever wants no calls is told apart by the statement that writes the recipients.
     spoken = audience if "visit" in channels else sets[reach_key("sms")] if "call" in channels else BitMap()
     return reachable | spoken, (willing | spoken) - union(sets[key] for key in whole)
-
-
-async def _contacted(
-    conn: Connection, row: Mapping[str, Any], moment: datetime, few: AbstractBitMap | None
-) -> BitMap:
-    """Whom the campaigns of all bureaus have told as often as the quota allows, or are about to: a message of
-    a round under way counts before it has left, or bureaus that start together would not see each other."""
-    local = in_beijing(moment)
-    months = [local.year * 12 + local.month - 1 - back for back in range(_MONTHS_BACK)]
-    quota = row["quota_messages"]
-    keys = {"days": row["quota_days"], "moment": moment}
-    standing = await (await conn.execute(SQL["standing"], keys)).fetchall()
-    keys |= {
-        "periods": [month // 12 * 100 + month % 12 + 1 for month in months],
-        "quota": quota,
-        "standing": [found["id"] for found in standing],
-        "least": max(1, quota - len(standing)),
-    }
-    query = SQL["contacted"] if few is None else SQL["few_contacted"]
-    rows = await (await conn.execute(query, {**keys, "few": list(few or ())})).fetchall()
-    often = [BitMap() for _ in range(quota)]
-    for found in rows:
-        for times in range(found["times"]):
-            often[times] |= BitMap(found["ids"])
-    for found in standing:
-        members = BitMap.deserialize(found["data"])
-        for times in reversed(range(1, quota)):
-            often[times] |= often[times - 1] & members
-        often[0] |= members
-    return often[-1]

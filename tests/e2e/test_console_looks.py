@@ -30,6 +30,7 @@ PAGES = (
     "/console/reports",
     "/console/reports/{ids.campaign}",
     "/console/settings/gateways",
+    "/console/settings/quota",
     "/console/settings/imports",
     "/console/settings/imports/1",
     "/console/statements",

@@ -7,6 +7,7 @@ from fastapi import Query, Request
 from pydantic import Field
 
 from campaigns.campaigns import CampaignDraft, RoundDraft, StepDraft
+from campaigns.quota import MOST_DAYS
 from outreach.labels.evaluate import check_text
 from outreach.runtime import Runtime
 from outreach.web.actions import Signature, approve, change_campaign, draft_campaign, refuse, submit
@@ -173,7 +174,7 @@ class CampaignIn(Model):
     holdout_permille: Annotated[int, Field(ge=0, le=500)] = 0
     holdout_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     quota_messages: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    quota_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    quota_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     allowances: Annotated[list[Literal["link", "amount", "name", "phone"]], Field(max_length=4)] = Field(
         default=[], description="短信里放行的用语规则，审批人会看到并为此签字"
     )

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from campaigns.campaigns import CARE_PATHS, CampaignDraft, RoundDraft, StepDraft
+from campaigns.quota import MOST_DAYS
 from campaigns.trigger_rules import EVENTS, ONCE
 from campaigns.wording_guard import ALLOWABLE
 from outreach.clock import BEIJING, in_beijing
@@ -209,6 +210,8 @@ def faults_of(typed: Mapping[str, Any]) -> dict[str, str]:
     for name in _NUMBERS:
         if typed[name] and not (typed[name].isdecimal() and 1 <= int(typed[name]) <= 1_000):
             found[name] = "请填写 1 到 1000 的整数，或留空"
+    if "quota_days" not in found and typed["quota_days"] and int(typed["quota_days"]) > MOST_DAYS:
+        found["quota_days"] = f"最多 {MOST_DAYS} 天：更早的提醒可能已经归档"
     if bool(typed["quota_messages"]) != bool(typed["quota_days"]):
         found["quota_days"] = "次数和天数要一起填写，或都留空"
     if not (typed["holdout"].isdecimal() and int(typed["holdout"]) <= 50):

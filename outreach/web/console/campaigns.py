@@ -6,9 +6,11 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from campaigns.quota import standing_quotas
 from outreach.analytics.stall_causes import Cause
 from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.errors import InvalidInput
+from outreach.ledger.kinds import KINDS
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
 from outreach.web.console.render import fragment, page
@@ -112,6 +114,8 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
             if row["state"] in _STANDING and row["lap"] is None
         }
         today = await triggers_today(conn, actor, rounds)
+        kind = KINDS[campaign["kind"]]
+        quotas = await standing_quotas(conn, campaign["org_id"]) if kind.under_quota else []
     shown = [
         show_round(
             row, [s for s in steps if s["round_id"] == row["id"]], figures.get(row["id"]), counts, handed
@@ -121,6 +125,7 @@ async def _context(request: Request, campaign_id: int) -> dict[str, Any]:
     planned = [figures[round_id] for round_id in ids if round_id in figures]
     return {
         "campaign": campaign,
+        "quotas": quotas,
         # A trigger's rounds, one a day, are listed on its own page.
         "shown": [one for one in shown if one.row["lap"] is None],
         "today": today,

@@ -30,6 +30,7 @@ PARTS = (
     ("gateways", "网关", "gateway.read"),
     ("imports", "导入", "import.read"),
     ("calendar", "工作日历", "campaign.read"),
+    ("quota", "频次上限", "campaign.read"),
     ("accounts", "账号", "account.read"),
     ("keys", "接口密钥", "key.read"),
     ("audit", "审计日志", "audit.read"),

@@ -1,3 +1,19 @@
+-- name: quotas_over
+-- Of a unit and all above it.
+select o.name as unit, o.id = own.id as is_own, q.messages, q.days, q.set_by, q.set_at
+from contact_quota q join org_unit o on o.id = q.org_id, org_unit own
+where own.id = %(org_id)s and own.path like o.path || '%%' order by o.level
+
+-- name: set_quota
+-- The last word of a unit.
+insert into contact_quota (org_id, messages, days, set_by) values (%(org_id)s, %(messages)s, %(days)s, %(by)s)
+on conflict (org_id) do update
+set messages = excluded.messages, days = excluded.days, set_by = excluded.set_by, set_at = now()
+
+-- name: drop_quota
+-- Only the unit's own.
+delete from contact_quota where org_id = %(org_id)s returning org_id
+
 -- name: standing
 -- Rounds under way that were planned in the days before a moment: whomever they name has been told or is about to be.
 select r.id, s.data from round r join round_set s on s.round_id = r.id and s.kind = 'planned'
