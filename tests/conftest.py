@@ -4,8 +4,10 @@ own for every test, cloned from a migrated template."""
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -36,6 +38,19 @@ def dsn_for(dsn: str, database: str) -> str:
     return psycopg.conninfo.make_conninfo(dsn, dbname=database)
 
 
+@contextmanager
+def database(servers: TestServers, name: str) -> Iterator[str]:
+    """A migrated database of a name; yields its address, and it goes away afterwards."""
+    with psycopg.connect(servers.dsn, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {servers.template}")
+    try:
+        yield dsn_for(servers.dsn, name)
+    finally:
+        # As the superuser: an autovacuum worker in the database may be ended by nobody else.
+        with psycopg.connect(servers.admin_dsn, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
     """PostgreSQL and Valkey from their wheels, on free ports, under a temporary folder."""
@@ -53,25 +68,37 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServers]:
 @pytest.fixture
 def fresh_dsn(servers: TestServers) -> Iterator[str]:
     """The address of an empty, migrated database that goes away after the test."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(servers.dsn, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {servers.template}")
-    yield dsn_for(servers.dsn, name)
-    # As the superuser: an autovacuum worker in the database may be ended by nobody else.
-    with psycopg.connect(servers.admin_dsn, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with database(servers, f"test_{next(_numbers)}") as dsn:
+        yield dsn
+
+
+def settings_of(servers: TestServers, dsn: str, folder: Path, **more: Any) -> Settings:
+    """Settings of a process that uses one database."""
+    return Settings(
+        database_url=dsn,
+        redis_url=servers.redis_url,
+        var=folder,
+        master_key=SecretStr("5f" * 32),
+        secure_cookies=False,
+        **more,
+    )
+
+
+@asynccontextmanager
+async def runtime_on(servers: TestServers, name: str, folder: Path, **more: Any) -> AsyncIterator[Runtime]:
+    """An open runtime on a database of its own, for what several tests look at."""
+    with database(servers, name) as dsn:
+        rt = await open_runtime(settings_of(servers, dsn, folder, **more), name=name)
+        try:
+            yield rt
+        finally:
+            await close_runtime(rt)
 
 
 @pytest.fixture
 def settings(servers: TestServers, fresh_dsn: str, tmp_path: Path) -> Settings:
     """Settings of a process that uses the test's own database."""
-    return Settings(
-        database_url=fresh_dsn,
-        redis_url=servers.redis_url,
-        var=tmp_path,
-        master_key=SecretStr("5f" * 32),
-        secure_cookies=False,
-    )
+    return settings_of(servers, fresh_dsn, tmp_path)
 
 
 @pytest.fixture

@@ -8,20 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 import pyotp
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
-from pydantic import SecretStr
 
-from outreach.config import Settings
 from outreach.governance.sessions import log_in as log_in_at
 from outreach.governance.sessions import resume_session
 from outreach.governance.totp import begin_enrolment, confirm_enrolment
-from outreach.runtime import Runtime, close_runtime, open_runtime
+from outreach.runtime import Runtime
 from outreach.web.app import close_app, create_app
-from tests.conftest import TestServers, dsn_for
+from tests.conftest import TestServers, runtime_on
 from tests.e2e.answers_stage import Asked, settle_answers
 from tests.e2e.chromium import CHROMIUM, launch
 from tests.e2e.public_phone import Phone, open_phone
@@ -104,27 +101,13 @@ async def console(
     servers: TestServers, tmp_path_factory: pytest.TempPathFactory, needs_chromium: None
 ) -> AsyncIterator[Console]:
     """Everything that runs, on a database of its own."""
-    with psycopg.connect(servers.dsn, autocommit=True) as connection:
-        connection.execute(f"create database console_look template {servers.template}")
-    settings = Settings(
-        database_url=dsn_for(servers.dsn, "console_look"),
-        redis_url=servers.redis_url,
-        var=tmp_path_factory.mktemp("console"),
-        master_key=SecretStr("5f" * 32),
-        secure_cookies=False,
-        signature="国家税务总局北河市税务局",
-    )
-    rt = await open_runtime(settings, name="e2e")
-    try:
+    folder, signature = tmp_path_factory.mktemp("console"), "国家税务总局北河市税务局"
+    async with runtime_on(servers, "console_look", folder, signature=signature) as rt:
         ids = await seed(rt, people=_PEOPLE)
         async with _serving(rt) as base, async_playwright() as playwright:
             browser = await launch(playwright)
             yield Console(rt, base, ids, browser)
             await browser.close()
-    finally:
-        await close_runtime(rt)
-        with psycopg.connect(servers.dsn, autocommit=True) as connection:
-            connection.execute("drop database console_look with (force)")
 
 
 @pytest.fixture(scope="session")

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
-from pydantic import SecretStr
 
-from outreach.config import Settings
 from outreach.labels.catalogue import load_builtin
 from outreach.labels.derived import refresh_derived
-from outreach.runtime import close_runtime, open_runtime
 from outreach.statements.issue import issue_documents
-from tests.conftest import TestServers, dsn_for
+from tests.conftest import TestServers, runtime_on
 from tests.e2e.chromium import launch
 from tests.integration.public_site import Site, open_site
 from tests.integration.statement_samples import one_link
@@ -72,27 +68,16 @@ class Phone:
 @asynccontextmanager
 async def open_phone(servers: TestServers, folder: Path) -> AsyncIterator[Phone]:
     """A made-up city with a document of every kind, on a database of its own."""
-    with psycopg.connect(servers.dsn, autocommit=True) as connection:
-        connection.execute(f"create database phone_look template {servers.template}")
-    settings = Settings(
-        database_url=dsn_for(servers.dsn, "phone_look"),
-        redis_url=servers.redis_url,
-        var=folder,
-        master_key=SecretStr("5f" * 32),
-        secure_cookies=False,
-    )
-    rt = await open_runtime(settings, name="phone")
-    try:
-        async with open_site(rt, folder) as site, _serving(site) as base:
-            await _issue_the_rest(site)
-            async with async_playwright() as playwright:
-                browser = await launch(playwright)
-                yield Phone(site, base, browser)
-                await browser.close()
-    finally:
-        await close_runtime(rt)
-        with psycopg.connect(servers.dsn, autocommit=True) as connection:
-            connection.execute("drop database phone_look with (force)")
+    async with (
+        runtime_on(servers, "phone_look", folder) as rt,
+        open_site(rt, folder) as site,
+        _serving(site) as base,
+    ):
+        await _issue_the_rest(site)
+        async with async_playwright() as playwright:
+            browser = await launch(playwright)
+            yield Phone(site, base, browser)
+            await browser.close()
 
 
 async def _issue_the_rest(site: Site) -> None:
