@@ -11,7 +11,7 @@ from rich.console import Console
 from outreach.clock import in_beijing
 from outreach.governance.audit import append_audit
 from outreach.runtime import Runtime
-from outreach.statements.export import Exported, Wish, export_documents
+from outreach.statements.export import Beside, Exported, Wish, export_documents
 from outreach.statements.issue import Issued, issue_documents
 from outreach.statements.kinds import DOCUMENT_KINDS
 from outreach.statements.leaflets import leaflet, render_leaflet, topics_in
@@ -72,10 +72,16 @@ def statement_commands(run: Run, console: Console) -> typer.Typer:
         kind: Kind = "yearly_bill",
         round_: Annotated[int | None, typer.Option("--round", help="只导出这一轮次名单中的户")] = None,
         merged: Annotated[bool, typer.Option("--merged", help="每包合并成一个 PDF，便于打印")] = False,
+        mongolian: Annotated[
+            Beside,
+            typer.Option(
+                "--mongolian", help="蒙古文标题：none 不加；readers 只给使用蒙古文的户；all 每份都加"
+            ),
+        ] = "none",
         processes: Processes = 1,
     ) -> None:
         """按主管机构分包导出 PDF，每包附目录，用于邮寄或到厅领取。"""
-        wish = Wish(kind, year, org, round_, merged)
+        wish = Wish(kind, year, org, round_, merged, mongolian)
         made: Exported = run(
             lambda rt: export_documents(
                 rt,
@@ -92,22 +98,23 @@ def statement_commands(run: Run, console: Console) -> typer.Typer:
     def leaflets(
         folder: Annotated[Path, typer.Argument(help="导出目录")],
         month: Annotated[int, typer.Option("--month", help="月份，如 202603；省略则为本月")] = 0,
+        mongolian: Annotated[bool, typer.Option("--mongolian", help="加蒙古文标题")] = False,
     ) -> None:
         """把执行中的优惠按主题写成明白纸（PDF）。"""
-        names = run(lambda rt: _write_leaflets(rt, folder, month))
+        names = run(lambda rt: _write_leaflets(rt, folder, month, mongolian))
         tell(f"{len(names)} 份明白纸：{folder}")
 
     return app
 
 
-async def _write_leaflets(rt: Runtime, folder: Path, month: int) -> list[str]:
+async def _write_leaflets(rt: Runtime, folder: Path, month: int, mongolian: bool) -> list[str]:
     wanted = month or _month_of(await rt.now())
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for topic in topics_in(wanted):
         one = leaflet(topic, wanted)
         name = f"{one.title}_{wanted}.pdf"
-        (folder / name).write_bytes(render_leaflet(one, rt.settings.signature))
+        (folder / name).write_bytes(render_leaflet(one, rt.settings.signature, mongolian=mongolian))
         names.append(name)
     return names
 

@@ -9,11 +9,11 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import xlsxwriter
@@ -22,6 +22,8 @@ from outreach.db.sql import load_queries
 from outreach.errors import Conflict, NotFound
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import open_vault
+from outreach.labels.cache import SetCache
+from outreach.labels.keys import label_key
 from outreach.runtime import Runtime
 from outreach.statements.documents import Document, open_document
 from outreach.statements.drawing import start_executor
@@ -34,17 +36,21 @@ ORDER = "导出清单.json"
 _MOST = 500
 _HEAD = ("序号", "文件编号", "版本", "名称", "纳税人识别号", "主管税务机关", "文件或起始页", "页数", "校验值")
 Progress = Callable[[int, int], None]
+Beside = Literal["none", "readers", "all"]
+_MONGOLIAN = label_key("mongolian_reader")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be exported; `merged`: one PDF per bundle instead of a ZIP of PDFs."""
+    """What is to be exported; `merged`: one PDF per bundle instead of a ZIP of PDFs; `mongolian`: whose
+    documents have Mongolian beside the Chinese (nobody's, those of households that read it, everybody's)."""
 
     kind: str
     year: int
     org_id: int
     round_id: int | None = None
     merged: bool = False
+    mongolian: Beside = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +95,33 @@ async def _order(rt: Runtime, folder: Path, wish: Wish) -> Sequence[Mapping[str,
     path = folder / ORDER
     if path.exists():
         order = orjson.loads(path.read_bytes())
-        if order["wish"] != asdict(wish):
+        if Wish(**order["wish"]) != wish:
             raise Conflict(f"{folder} 里是另一次导出，请换一个空目录。")
         parts: list[Mapping[str, Any]] = order["parts"]
         return parts
     unit = await rt.db.fetch_one(_SQL["unit"], {"org": wish.org_id})
     if unit is None:
         raise NotFound("没有这个机构，请核对机构编号。")
-    params = {"kind": wish.kind, "year": wish.year, "path": unit["path"] + "%", "round": wish.round_id}
-    rows = await rt.db.fetch(_SQL["plan"], {**params, "most": _MOST})
+    params = {
+        "kind": wish.kind,
+        "year": wish.year,
+        "path": unit["path"] + "%",
+        "round": wish.round_id,
+        "most": _MOST,
+        "mongolian": wish.mongolian,
+        "labelled": await _labelled(rt) if wish.mongolian == "readers" else [],
+    }
+    rows = await rt.db.fetch(_SQL["plan"], params)
     if not rows:
         raise NotFound("没有可导出的文书：请先出具，或核对年度、机构和轮次。")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     _put(path, orjson.dumps({"wish": asdict(wish), "parts": rows}))
     return rows
+
+
+async def _labelled(rt: Runtime) -> list[int]:
+    async with rt.db.begin() as conn:
+        return list((await SetCache().load(conn, [_MONGOLIAN]))[_MONGOLIAN])
 
 
 async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any], executor: Executor) -> bool:
@@ -116,7 +135,8 @@ async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any]
     documents = [open_document(vault, row) for row in rows]
     make = merge_documents if wish.merged else zip_documents
     loop = asyncio.get_running_loop()
-    body, sheet = await loop.run_in_executor(executor, make, documents, rt.settings.base_url)
+    beside = frozenset(part.get("mongolian", ()))
+    body, sheet = await loop.run_in_executor(executor, make, documents, rt.settings.base_url, beside)
     if wish.merged:
         # First the sheet: whoever finds the bundle finds its index too.
         _put(folder / f"{name}_目录.xlsx", sheet)
@@ -124,13 +144,16 @@ async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any]
     return True
 
 
-def zip_documents(documents: Sequence[Document], base_url: str) -> tuple[bytes, bytes]:
-    """A ZIP of one PDF each with the index sheet in it; and that sheet. Pure."""
+def zip_documents(
+    documents: Sequence[Document], base_url: str, mongolian: Collection[int] = ()
+) -> tuple[bytes, bytes]:
+    """A ZIP of one PDF each with the index sheet in it; and that sheet. `mongolian` are the documents that
+    have it beside the Chinese. Pure."""
     out, rows = io.BytesIO(), []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as bundle:
         for number, one in enumerate(documents, start=1):
             name = f"{number:04d}_{one.content['issue']['number']}.pdf"
-            paper = set_paper(one.content, one.digest, base_url)
+            paper = set_paper(one.content, one.digest, base_url, mongolian=one.id in mongolian)
             bundle.writestr(name, write_papers([paper]))
             rows.append(_row(number, one, name, len(paper.sheet.pages)))
         sheet = index_sheet(rows)
@@ -138,11 +161,14 @@ def zip_documents(documents: Sequence[Document], base_url: str) -> tuple[bytes, 
     return out.getvalue(), sheet
 
 
-def merge_documents(documents: Sequence[Document], base_url: str) -> tuple[bytes, bytes]:
-    """One PDF of all documents, and the index sheet with the page on which each begins. Pure."""
+def merge_documents(
+    documents: Sequence[Document], base_url: str, mongolian: Collection[int] = ()
+) -> tuple[bytes, bytes]:
+    """One PDF of all documents, and the index sheet with the page on which each begins; `mongolian` as above.
+    Pure."""
     papers, rows, page = [], [], 1
     for number, one in enumerate(documents, start=1):
-        paper = set_paper(one.content, one.digest, base_url)
+        paper = set_paper(one.content, one.digest, base_url, mongolian=one.id in mongolian)
         papers.append(paper)
         rows.append(_row(number, one, page, len(paper.sheet.pages)))
         page += len(paper.sheet.pages)

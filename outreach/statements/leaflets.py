@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from outreach.errors import NotFound
 from outreach.statements.benefits import caveat_of, how_to_claim
+from outreach.statements.pdf_mongolian import open_script
 from outreach.statements.pdf_pages import Paper, write_papers
-from outreach.statements.pdf_sheet import ACCENT, LEFT, MUTED, RIGHT, Sheet
+from outreach.statements.pdf_sheet import ACCENT, MUTED, Sheet
 from outreach.statements.rules import (
     CATALOGUE_VERSION,
     Rule,
@@ -77,14 +78,16 @@ def until(rule: Rule) -> str:
     return f"{rule.last_month // 100}年{rule.last_month % 100}月" if rule.last_month else "长期"
 
 
-def render_leaflet(one: Leaflet, author: str) -> bytes:
-    """The leaflet as PDF."""
-    sheet = Sheet()
+def render_leaflet(one: Leaflet, author: str, *, mongolian: bool = False) -> bytes:
+    """The leaflet as PDF; `mongolian` as `pdf.render_pdf`."""
+    sheet = Sheet(open_script() if mongolian else None)
     sheet.box(3, color=ACCENT)
     sheet.space(14)
     sheet.put(author, size=10, color=MUTED)
     sheet.space(22)
     sheet.paragraph(f"明白纸：{one.title}", size=21, bold=True, leading=1.4, tag="H1")
+    sheet.put_title_beside("leaflets_title")
+    sheet.put_draft_note()
     month = f"{one.month // 100}年{one.month % 100}月"
     sheet.paragraph(f"{month}执行中的 {len(one.rules)} 项优惠", size=10, color=MUTED)
     sheet.space(8)
@@ -98,7 +101,7 @@ def render_leaflet(one: Leaflet, author: str) -> bytes:
 def _put_rule(sheet: Sheet, rule: Rule) -> None:
     sheet.need(76)
     sheet.box(13, width=3, color=ACCENT)
-    sheet.paragraph(rule.name, x=LEFT + 9, width=RIGHT - LEFT - 9, size=12, bold=True, tag="H2")
+    sheet.paragraph(rule.name, x=sheet.left + 9, size=12, bold=True, tag="H2")
     rows = (
         ("谁可以享受", readable(rule.eligible)),
         ("怎么算", readable(rule.computation)),
@@ -108,6 +111,6 @@ def _put_rule(sheet: Sheet, rule: Rule) -> None:
     )
     for label, text in rows:
         if text:
-            sheet.paragraph(f"{label}：{text}", x=LEFT + 9, width=RIGHT - LEFT - 9, size=9.5, leading=1.5)
-    sheet.paragraph(caveat_of(rule), x=LEFT + 9, width=RIGHT - LEFT - 9, size=8.5, color=MUTED)
+            sheet.paragraph(f"{label}：{text}", x=sheet.left + 9, size=9.5, leading=1.5)
+    sheet.paragraph(caveat_of(rule), x=sheet.left + 9, size=8.5, color=MUTED)
     sheet.space(9)

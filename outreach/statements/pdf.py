@@ -17,6 +17,7 @@ from outreach.statements.pdf_blocks import (
     put_unclaimed,
 )
 from outreach.statements.pdf_kinds import put_deferrals, put_findings, put_pack, put_sums, put_treatments
+from outreach.statements.pdf_mongolian import open_script
 from outreach.statements.pdf_pages import Paper, write_papers
 from outreach.statements.pdf_sheet import Sheet
 
@@ -33,14 +34,15 @@ def check_address(base_url: str, digest: str) -> str:
     return f"{base_url}/check?d={digest}"
 
 
-def render_pdf(content: Content, digest: str, base_url: str) -> bytes:
-    """The PDF of a frozen content; `digest` is its check value in hex (64 digits)."""
-    return write_papers([set_paper(content, digest, base_url)])
+def render_pdf(content: Content, digest: str, base_url: str, *, mongolian: bool = False) -> bytes:
+    """The PDF of a frozen content; `digest` is its check value in hex (64 digits). `mongolian`: title and
+    headings stand in Mongolian beside the Chinese, as far as the translator's texts go."""
+    return write_papers([set_paper(content, digest, base_url, mongolian=mongolian)])
 
 
-def set_paper(content: Content, digest: str, base_url: str) -> Paper:
+def set_paper(content: Content, digest: str, base_url: str, *, mongolian: bool = False) -> Paper:
     """A frozen content set on sheets, for a file of its own or a merged one (`pdf_pages.write_papers`)."""
-    sheet = Sheet()
+    sheet = Sheet(open_script() if mongolian else None)
     kind = DOCUMENT_KINDS[content["kind"]]
     title = f"{content['year']} {kind.title}"
     put_header(sheet, content, title)

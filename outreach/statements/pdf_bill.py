@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from outreach.statements.pdf_blocks import Content, put_heading, put_lines, put_pair, shown_yuan
-from outreach.statements.pdf_sheet import GOOD, LEFT, MUTED, RIGHT, WASH, Sheet, text_width
+from outreach.statements.pdf_sheet import GOOD, MUTED, WASH, Sheet, text_width
 
 _OUTCOMES = {
     "refund": "可申请退税",
@@ -24,9 +24,8 @@ def put_person(sheet: Sheet, content: Content) -> None:
     person = content["person"]
     if not person:
         return
-    put_heading(
-        sheet, "您的综合所得", f"{_OUTCOMES[person['outcome']]} {shown_yuan(person['balance'])} 元", GOOD
-    )
+    told = f"{_OUTCOMES[person['outcome']]} {shown_yuan(person['balance'])} 元"
+    put_heading(sheet, "您的综合所得", told, GOOD, key="person_title")
     for name, label in (("income", "收入额"), ("prepaid", "已预缴税额"), ("tax_due", "应纳税额")):
         put_pair(sheet, label, shown_yuan(person[name]))
     sheet.paragraph("数字以您在个人所得税APP办理汇算清缴的结果为准。", size=8.5, color=MUTED)
@@ -37,8 +36,8 @@ def put_paid(sheet: Sheet, content: Content) -> None:
     paid = content["paid"]
     if not paid["rows"]:
         return
-    put_heading(sheet, "您缴了多少", f"{shown_yuan(paid['total']['paid'])} 元")
-    ends = [RIGHT - 90.0 * place for place in (3, 2, 1, 0)]
+    put_heading(sheet, "您缴了多少", f"{shown_yuan(paid['total']['paid'])} 元", key="paid_title")
+    ends = [sheet.right - 90.0 * place for place in (3, 2, 1, 0)]
     for end, (_, label) in zip(ends, _COLUMNS, strict=True):
         sheet.put(label, x=end, size=8.5, color=MUTED, right=True)
     sheet.put("税费种", size=8.5, color=MUTED)
@@ -64,18 +63,17 @@ def put_spared(sheet: Sheet, content: Content) -> None:
     part = content["enjoyed"]["reduction"]
     if not part["lines"]:
         return
-    put_heading(sheet, "为您减免了多少", color=GOOD)
+    put_heading(sheet, "为您减免了多少", color=GOOD, key="spared_title")
     sheet.box(62, color=WASH)
     sheet.space(10)
-    sheet.put(shown_yuan(part["total"]), x=LEFT + 14, size=27, bold=True, color=GOOD)
+    sheet.put(shown_yuan(part["total"]), x=sheet.left + 14, size=27, bold=True, color=GOOD)
     sheet.space(13)
-    sheet.put("元", x=LEFT + 20 + text_width(shown_yuan(part["total"]), 27), size=12, color=GOOD)
+    sheet.put("元", x=sheet.left + 20 + text_width(shown_yuan(part["total"]), 27), size=12, color=GOOD)
     sheet.space(-13)
-    sheet.put(f"上年 {shown_yuan(part['last_year'])} 元", x=RIGHT - 14, size=10, right=True)
+    sheet.put(f"上年 {shown_yuan(part['last_year'])} 元", x=sheet.right - 14, size=10, right=True)
     sheet.space(19)
-    sheet.put(
-        f"有记录以来累计 {shown_yuan(part['cumulative'])} 元", x=RIGHT - 14, size=10, color=MUTED, right=True
-    )
+    since = f"有记录以来累计 {shown_yuan(part['cumulative'])} 元"
+    sheet.put(since, x=sheet.right - 14, size=10, color=MUTED, right=True)
     sheet.space(41)
     put_lines(sheet, part["lines"])
 
@@ -86,7 +84,7 @@ def put_others(sheet: Sheet, content: Content) -> None:
         part = content["enjoyed"][name]
         if not part["count"]:
             continue
-        put_heading(sheet, title, f"{shown_yuan(part['total'])} 元")
+        put_heading(sheet, title, f"{shown_yuan(part['total'])} 元", key=f"{name}_title")
         if note:
             sheet.paragraph(note, size=9, color=MUTED)
         put_lines(sheet, part["lines"])

@@ -10,7 +10,7 @@ import segno
 
 from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.money import yuan
-from outreach.statements.pdf_sheet import ACCENT, LEFT, MUTED, RIGHT, Sheet, text_width
+from outreach.statements.pdf_sheet import ACCENT, MUTED, Sheet, text_width
 
 Content = Mapping[str, Any]
 _SIDE = 76.0
@@ -21,11 +21,13 @@ def put_header(sheet: Sheet, content: Content, title: str) -> None:
     sheet.box(3, color=ACCENT)
     sheet.space(14)
     sheet.put(content["payer"]["authority"], size=10, color=MUTED)
-    sheet.put(_minutes(content["issue"]["at"]) + " 出具", x=RIGHT, size=9, color=MUTED, right=True)
+    sheet.put(_minutes(content["issue"]["at"]) + " 出具", size=9, color=MUTED, right=True)
     sheet.space(22)
     sheet.paragraph(title, size=21, bold=True, leading=1.4, tag="H1")
+    sheet.put_title_beside(f"title_{content['kind']}")
     sheet.space(6)
     sheet.paragraph(content["payer"]["name"], size=12.5, bold=True)
+    sheet.put_draft_note()
     sheet.paragraph(f"纳税人识别号 {content['payer']['tax_no']}", size=9, color=MUTED)
     issue = content["issue"]
     if issue["supersedes"]:
@@ -36,14 +38,18 @@ def put_header(sheet: Sheet, content: Content, title: str) -> None:
     sheet.space(8)
 
 
-def put_heading(sheet: Sheet, text: str, sum_: str = "", color: str = ACCENT) -> None:
-    """A section's heading, with its sum at the right."""
-    sheet.need(60)
+def put_heading(
+    sheet: Sheet, text: str, sum_: str = "", color: str = ACCENT, *, key: str = "", room: float = 60
+) -> None:
+    """A section's heading, with its sum at the right; `key` finds it in Mongolian, `room` is the height under
+    which the section does not begin on this page."""
+    sheet.need_section(room, key)
     sheet.space(12)
     sheet.box(13, width=3, color=color)
-    sheet.put(text, x=LEFT + 9, size=12.5, bold=True, tag="H2")
+    sheet.put(text, x=sheet.left + 9, size=12.5, bold=True, tag="H2")
+    sheet.put_heading_beside(key, color)
     if sum_:
-        sheet.put(sum_, x=RIGHT, size=12.5, bold=True, color=color, right=True)
+        sheet.put(sum_, size=12.5, bold=True, color=color, right=True)
     sheet.space(24)
 
 
@@ -51,7 +57,7 @@ def put_pair(sheet: Sheet, label: str, value: str) -> None:
     """A label and its value."""
     sheet.need(17)
     sheet.put(label, size=10, color=MUTED)
-    sheet.put(value, x=RIGHT, size=10, right=True)
+    sheet.put(value, size=10, right=True)
     sheet.space(17)
 
 
@@ -63,13 +69,12 @@ def put_lines(sheet: Sheet, lines: Sequence[Content]) -> None:
 
 
 def _benefit(sheet: Sheet, line: Content) -> None:
-    small = partial(sheet.paragraph, x=LEFT + 9, width=RIGHT - LEFT - 9, size=8.5, leading=1.45)
+    small = partial(sheet.paragraph, x=sheet.left + 9, size=8.5, leading=1.45)
     sheet.need(52)
     amount = f"{shown_yuan(line['amount'])} 元"
-    sheet.put(amount, x=RIGHT, size=10.5, bold=True, right=True)
-    sheet.paragraph(
-        line["name"], x=LEFT + 9, width=RIGHT - LEFT - 30 - text_width(amount, 10.5), size=10.5, bold=True
-    )
+    sheet.put(amount, size=10.5, bold=True, right=True)
+    wide = sheet.right - sheet.left - 30 - text_width(amount, 10.5)
+    sheet.paragraph(line["name"], x=sheet.left + 9, width=wide, size=10.5, bold=True)
     small(f"{line['tax_type']} · {line['mode']} · {line['code']} · {line['count']} 笔", color=MUTED)
     for entry in line["entries"]:
         months = "、".join(f"{month // 100}-{month % 100:02d}" for month in entry["months"])
@@ -96,33 +101,32 @@ def put_credit(sheet: Sheet, content: Content) -> None:
     credit = content["credit"]
     if credit["grade"]:
         last = f"（上年 {credit['last_grade']} 级）" if credit["last_grade"] else ""
-        put_heading(sheet, "纳税信用级别", f"{credit['grade']} 级{last}")
+        put_heading(sheet, "纳税信用级别", f"{credit['grade']} 级{last}", key="credit_title")
 
 
 def put_due(sheet: Sheet, content: Content) -> None:
     """The coming obligations."""
-    put_heading(sheet, "接下来要办的事")
+    put_heading(sheet, "接下来要办的事", key="due_title")
     for due in content["due"]:
         day = date.fromisoformat(due["day"]) if due["day"] else None
         shown = f"{day:%Y-%m-%d}" if day else f"{due['month'] // 100}年{due['month'] % 100}月（以公布为准）"
         sheet.need(18)
         sheet.put(shown, size=10, bold=True)
-        sheet.paragraph(due["what"], x=LEFT + 130, width=RIGHT - LEFT - 130, size=10)
+        sheet.paragraph(due["what"], x=sheet.left + 130, size=10)
 
 
 def put_genuine(sheet: Sheet, content: Content, digest: str, address: str) -> None:
     """How to check the document: QR code, number, digest."""
-    sheet.need(_SIDE + 44)
-    put_heading(sheet, "怎么核对这份账单是真的")
+    put_heading(sheet, "怎么核对这份账单是真的", key="check_doc_title", room=_SIDE + 44)
     # Any of the eight masks is readable; weighing them all costs more than the rest of the page.
     sheet.squares(
         segno.make_qr(address, error="m", mask=2).matrix,
-        x=LEFT,
+        x=sheet.left,
         side=_SIDE,
         said=f"真伪核验二维码：{address}",
     )
-    top, x = sheet.y, LEFT + _SIDE + 16
-    beside = partial(sheet.paragraph, x=x, width=RIGHT - x, size=9)
+    top = sheet.y
+    beside = partial(sheet.paragraph, x=sheet.left + _SIDE + 16, size=9)
     beside("扫描二维码，或打开「真伪核验」页面，核对文件编号和校验值。税务机关不会向您索要银行卡号和密码。")
     issue = content["issue"]
     beside(

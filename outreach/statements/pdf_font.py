@@ -95,7 +95,8 @@ class Font:
             b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /W [%b] >>"
             % (words, descriptor, _UNITS, self._width_array(glyphs))
         )
-        characters = file.add_stream(_to_unicode(used).encode("ascii"))
+        written = to_unicode((glyph, chr(code)) for glyph, code in used.items() if glyph)
+        characters = file.add_stream(written.encode("ascii"))
         return file.add(
             b"<< /Type /Font /Subtype /Type0 /BaseFont /%b /Encoding /Identity-H"
             b" /DescendantFonts [%d 0 R] /ToUnicode %d 0 R >>" % (words, descendant, characters)
@@ -112,10 +113,9 @@ def _tag(glyphs: Iterable[int]) -> str:
     return "".join(chr(65 + number // 26**place % 26) for place in range(6))
 
 
-def _to_unicode(used: Mapping[int, int]) -> str:
-    lines = [
-        f"<{glyph:04x}> <{chr(code).encode('utf-16-be').hex()}>" for glyph, code in used.items() if glyph
-    ]
+def to_unicode(written: Iterable[tuple[int, str]]) -> str:
+    """The map from the numbers in a text to what was written (ISO 32000-1 section 9.10.3)."""
+    lines = [f"<{number:04x}> <{text.encode('utf-16-be').hex()}>" for number, text in written]
     blocks = [lines[start : start + 100] for start in range(0, len(lines), 100)]
     body = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
     return (

@@ -3,7 +3,7 @@
 from functools import partial
 
 from outreach.statements.pdf_blocks import Content, put_heading, put_lines, put_pair, shown_yuan
-from outreach.statements.pdf_sheet import ACCENT, GOOD, LEFT, MUTED, RIGHT, WARN, Sheet, text_width
+from outreach.statements.pdf_sheet import ACCENT, GOOD, MUTED, WARN, Sheet, text_width
 
 _DELIVERIES = {
     "免申即享": "免申即享：无需申请",
@@ -20,25 +20,25 @@ _TREATMENTS = {
     "timing": "提前扣除（时间性，不是减免）",
     "deduction": "扣除（不等于退税额）",
 }
-_INNER = RIGHT - LEFT - 9
 
 
 def put_pack(sheet: Sheet, content: Content) -> None:
     """The benefits of a pack by way of delivery."""
     sheet.paragraph(f"按您的情况，这里有 {content['count']} 项可以享受的税费优惠。", size=10.5)
     for group in content["groups"]:
-        put_heading(sheet, _DELIVERIES[group["delivery"]], f"{len(group['lines'])} 项")
+        delivery = group["delivery"]
+        put_heading(sheet, _DELIVERIES[delivery], f"{len(group['lines'])} 项", key=f"delivery_{delivery}")
         for line in group["lines"]:
             _offer(sheet, line)
 
 
 def _offer(sheet: Sheet, line: Content) -> None:
-    small = partial(sheet.paragraph, x=LEFT + 9, width=_INNER, size=8.5, leading=1.45)
+    small = partial(sheet.paragraph, x=sheet.left + 9, size=8.5, leading=1.45)
     sheet.need(64)
     amount = f"{shown_yuan(line['amount'])} 元" if line["amount"] else ""
-    sheet.put(amount, x=RIGHT, size=10.5, bold=True, right=True)
-    wide = _INNER - 21 - text_width(amount, 10.5)
-    sheet.paragraph(line["name"], x=LEFT + 9, width=wide, size=10.5, bold=True)
+    sheet.put(amount, size=10.5, bold=True, right=True)
+    wide = sheet.right - sheet.left - 30 - text_width(amount, 10.5)
+    sheet.paragraph(line["name"], x=sheet.left + 9, width=wide, size=10.5, bold=True)
     small(f"{line['tax_type']} · {_STATES[line['state']]} · {line['code']}", color=MUTED)
     small(f"适用条件：{line['eligible']}")
     small(f"怎么办：{line['how_to']}", color=ACCENT)
@@ -55,10 +55,10 @@ def put_findings(sheet: Sheet, content: Content) -> None:
         findings = [finding for finding in content["findings"] if finding["state"] == state]
         if not findings:
             continue
-        put_heading(sheet, title, f"{len(findings)} 项", color)
+        put_heading(sheet, title, f"{len(findings)} 项", color, key=f"checkup_{state}")
         for finding in findings:
             sheet.need(36)
-            inner = partial(sheet.paragraph, x=LEFT + 9, width=_INNER)
+            inner = partial(sheet.paragraph, x=sheet.left + 9)
             inner(f"{finding['topic']}：{finding['text']}", size=10)
             if finding["how_to"]:
                 inner(finding["how_to"], size=9, color=MUTED)
@@ -67,7 +67,7 @@ def put_findings(sheet: Sheet, content: Content) -> None:
 
 def put_sums(sheet: Sheet, content: Content) -> None:
     """The sum of each kind of benefit; kinds are not added up."""
-    put_heading(sheet, "各类优惠合计", color=GOOD)
+    put_heading(sheet, "各类优惠合计", color=GOOD, key="benefits_sums")
     for name, label in _TREATMENTS.items():
         if content["parts"][name]["count"]:
             put_pair(sheet, label, f"{shown_yuan(content['parts'][name]['total'])} 元")
@@ -80,7 +80,7 @@ def put_deferrals(sheet: Sheet, content: Content) -> None:
     """Each deferral with the month in which it is to be paid."""
     if not content["deferrals"]:
         return
-    put_heading(sheet, "缓缴到期安排")
+    put_heading(sheet, "缓缴到期安排", key="deferrals_title")
     for row in content["deferrals"]:
         period, due = row["period"], row["matures"]
         label = f"{period // 100}-{period % 100:02d} 所属期，{due // 100}年{due % 100}月到期缴纳"
@@ -92,5 +92,5 @@ def put_treatments(sheet: Sheet, content: Content) -> None:
     for name, label in _TREATMENTS.items():
         part = content["parts"][name]
         if part["count"]:
-            put_heading(sheet, label, f"{shown_yuan(part['total'])} 元")
+            put_heading(sheet, label, f"{shown_yuan(part['total'])} 元", key=f"treatment_{name}")
             put_lines(sheet, part["lines"])

@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 from outreach.statements.pdf_file import PdfFile, text_string
 from outreach.statements.pdf_font import Font, open_font
+from outreach.statements.pdf_mongolian import LANGUAGE
 from outreach.statements.pdf_sheet import (
     HEIGHT,
-    LEFT,
     LINE,
     MUTED,
-    RIGHT,
     WIDTH,
     Box,
     Mark,
     Sheet,
     Squares,
     Text,
+    Upright,
 )
 
 
@@ -35,6 +35,8 @@ class Paper(NamedTuple):
 
 
 class _Element(NamedTuple):
+    """`said`: of a figure what it shows, of a paragraph what is written there in Mongolian."""
+
     tag: str
     said: str
 
@@ -53,8 +55,12 @@ def write_papers(papers: Sequence[Paper]) -> bytes:
     used: dict[int, int] = {}
     for ink in inked:
         used.update(ink.used)
-    face = font.embed(file, used)
-    kids = [_page(file, pages, face, number, ink) for number, ink in enumerate(inked)]
+    fonts = b"/F %d 0 R" % font.embed(file, used)
+    # All documents of a process have the same script, if they have one.
+    script = next((paper.sheet.script for paper in papers if paper.sheet.script), None)
+    if script:
+        fonts += b" /M %d 0 R" % script.embed(file)
+    kids = [_page(file, pages, fonts, number, ink) for number, ink in enumerate(inked)]
     parents = [
         [_element(file, whole, page, place, element) for place, element in enumerate(ink.elements)]
         for page, ink in zip(kids, inked, strict=True)
@@ -70,16 +76,18 @@ def write_papers(papers: Sequence[Paper]) -> bytes:
     return file.write(root, file.add(b"<< /Title %b /Author %b >>" % (title, author)))
 
 
-def _page(file: PdfFile, pages: int, face: int, number: int, ink: _Ink) -> int:
+def _page(file: PdfFile, pages: int, fonts: bytes, number: int, ink: _Ink) -> int:
     stream = file.add_stream(ink.stream.encode("ascii"), level=1)
     return file.add(
         b"<< /Type /Page /Parent %d 0 R /MediaBox [0 0 %.2f %.2f] /Contents %d 0 R /StructParents %d /Tabs /S"
-        b" /Resources << /Font << /F %d 0 R >> >> >>" % (pages, WIDTH, HEIGHT, stream, number, face)
+        b" /Resources << /Font << %b >> >> >>" % (pages, WIDTH, HEIGHT, stream, number, fonts)
     )
 
 
 def _element(file: PdfFile, whole: int, page: int, place: int, element: _Element) -> int:
-    said = b" /Alt " + text_string(element.said) if element.said else b""
+    said = text_string(element.said) if element.said else b""
+    if said:
+        said = (b" /Alt " if element.tag == "Figure" else b" /Lang (%b) /ActualText " % LANGUAGE) + said
     return file.add(
         b"<< /Type /StructElem /S /%b /P %d 0 R /Pg %d 0 R /K %d%b >>"
         % (element.tag.encode(), whole, page, place, said)
@@ -102,15 +110,15 @@ def _references(numbers: Sequence[int]) -> bytes:
 
 
 def _inked(paper: Paper, font: Font) -> Iterator[_Ink]:
-    count, y = len(paper.sheet.pages), HEIGHT - 34
-    for number, marks in enumerate(paper.sheet.pages, start=1):
-        foot = f"第 {number} 页，共 {count} 页"
+    sheet, y = paper.sheet, HEIGHT - 34
+    for number, marks in enumerate(sheet.pages, start=1):
+        foot = f"第 {number} 页，共 {len(sheet.pages)} 页"
         yield _ink(
             [
                 *marks,
-                Box(LEFT, y - 14, RIGHT - LEFT, 0.6, LINE),
-                Text(LEFT, y, 7.5, MUTED, False, False, paper.footer, "", 0),
-                Text(RIGHT, y, 7.5, MUTED, False, True, foot, "", 0),
+                Box(sheet.left, y - 14, sheet.right - sheet.left, 0.6, LINE),
+                Text(sheet.left, y, 7.5, MUTED, False, False, paper.footer, "", 0),
+                Text(sheet.right, y, 7.5, MUTED, False, True, foot, "", 0),
             ],
             font,
         )
@@ -122,7 +130,9 @@ def _ink(marks: Sequence[Mark], font: Font) -> _Ink:
     used: dict[int, int] = {}
     for (tag, _, said), group in groupby(marks, key=_place_in_tree):
         drawn = [_draw(mark, font, used) for mark in group]
-        parts += [f"/{tag} <</MCID {len(elements)}>> BDC" if tag else "/Artifact BMC", *drawn, "EMC"]
+        # Extractors look for it here, readers aloud in the tree.
+        more = f" /ActualText {text_string(said).decode()}" if said and tag == "P" else ""
+        parts += [f"/{tag} <</MCID {len(elements)}{more}>> BDC" if tag else "/Artifact BMC", *drawn, "EMC"]
         if tag:
             elements.append(_Element(tag, said))
     return _Ink("\n".join(parts), elements, used)
@@ -131,6 +141,8 @@ def _ink(marks: Sequence[Mark], font: Font) -> _Ink:
 def _place_in_tree(mark: Mark) -> tuple[str, int, str]:
     if isinstance(mark, Text):
         return mark.tag, mark.group, ""
+    if isinstance(mark, Upright):
+        return "P", mark.group, mark.said
     return ("Figure", 0, mark.said) if isinstance(mark, Squares) else ("", 0, "")
 
 
@@ -140,6 +152,10 @@ def _draw(mark: Mark, font: Font, used: dict[int, int]) -> str:
         return f"{_color(mark.color)} rg {mark.x:.2f} {y:.2f} {mark.width:.2f} {mark.height:.2f} re f"
     if isinstance(mark, Squares):
         return _squares(mark)
+    if isinstance(mark, Upright):
+        # A quarter turn to the right: the line runs downwards, the next one stands to the right of it.
+        place = f"0 -1 1 0 {mark.x:.2f} {HEIGHT - mark.y:.2f} Tm"
+        return f"BT {_color(mark.color)} rg 0 Tr /M {mark.size:g} Tf {place} <{mark.code}> Tj ET"
     shaped = font.shape(mark.text)
     used.update(shaped.used)
     color, size = _color(mark.color), mark.size

@@ -10,14 +10,25 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from outreach.statements.pdf_font import open_font
+from outreach.statements.pdf_mongolian import Column, Script
 
 WIDTH, HEIGHT = 595.28, 841.89
 Tag = Literal["P", "H1", "H2", "Figure", ""]
 LEFT, RIGHT, TOP, BOTTOM = 48.0, WIDTH - 48.0, 52.0, HEIGHT - 64.0
+# Beside Mongolian: from the left its title, its headings, a line, then the Chinese in a column of its own.
+_EDGE, _LEFT_BESIDE, _RIGHT_BESIDE = 22.0, 90.0, WIDTH - 36.0
+_LARGE, _SMALL = 17.0, 11.0
+# How long the columns of a heading are, in sizes: the first that sets it in two, for more there is no room.
+_MOSTS, _ANY = (9.0, 14.0, 22.0, 40.0), 1_000.0
+# From column to column, and where in a column its letters stand, in sizes: they reach from -0.26 to 0.95.
+_PITCH, _STAND = 1.3, 0.3
 INK, MUTED, LINE, WASH = "#1b2430", "#566272", "#dfe4eb", "#f0f5fc"
 ACCENT, GOOD, WARN = "#1557b0", "#1e7f4f", "#8f4b00"
-# Numbers and Latin words stay whole; a Chinese character may end a line, closing marks may not begin one.
-_TOKENS = re.compile(r"[0-9A-Za-z.,%\-]+|\s|.", re.DOTALL)
+# Numbers and Latin words stay whole, an amount keeps its 元; a Chinese character may end a line, closing
+# marks may not begin one.
+_TOKENS = re.compile(r"[0-9A-Za-z.,%\-]+(?: ?元)?|\s|.", re.DOTALL)
+# A paragraph of so few lines is not torn between two pages.
+_TOGETHER = 3
 _NOT_FIRST = frozenset("，。；：！？）」』、》〉】")
 
 
@@ -55,7 +66,20 @@ class Squares(NamedTuple):
     said: str
 
 
-Mark = Text | Box | Squares
+class Upright(NamedTuple):
+    """A column of Mongolian from top to bottom: `x` is the line on which its letters stand, `said` the whole
+    text, also that of further columns of the same `group`."""
+
+    x: float
+    y: float
+    size: float
+    color: str
+    code: str
+    said: str
+    group: int
+
+
+Mark = Text | Box | Squares | Upright
 
 
 @lru_cache(maxsize=50_000)
@@ -83,54 +107,120 @@ def wrap(text: str, size: float, width: float) -> Sequence[str]:
 
 
 class Sheet:
-    """The pages under way; `y` is where the next thing goes."""
+    """The pages under way; `y` is where the next thing goes. With a script Mongolian stands at the left."""
 
-    def __init__(self) -> None:
-        self.pages: list[list[Mark]] = [[]]
-        self.y = TOP
+    def __init__(self, script: Script | None = None) -> None:
+        self.script = script
+        self.left, self.right = (LEFT, RIGHT) if script is None else (_LEFT_BESIDE, _RIGHT_BESIDE)
+        self.pages: list[list[Mark]] = []
         self._groups = 0
+        self._begin_page()
+
+    def _begin_page(self) -> None:
+        self.y = self._beside = TOP
+        between = Box(self.left - 9, TOP, 0.6, BOTTOM - TOP, LINE)
+        self.pages.append([between] if self.script else [])
 
     def need(self, height: float) -> None:
         """Begin a new page if so much does not fit on this one."""
         if self.y + height > BOTTOM:
-            self.pages.append([])
-            self.y = TOP
+            self._begin_page()
+
+    def need_section(self, height: float, key: str) -> None:
+        """As `need`, for a section with its Mongolian heading, which begins below the one before."""
+        if self.script:
+            self.y = max(self.y, self._beside)
+            height = max(height, 14 + _longest(_heading(self.script, key)) * _SMALL)
+        self.need(height)
+
+    def put_title_beside(self, key: str) -> None:
+        """The title in Mongolian at the outer edge of the page (without one the name of the service, as on
+        the phone), below it that for amounts the Chinese holds; smaller where the translation is long."""
+        if not self.script:
+            return
+        shown, y = key if self.script.text(key) else "service", TOP
+        for one, size, color, bottom in (
+            (shown, _LARGE, ACCENT, 520.0),
+            ("amounts_note", _SMALL, MUTED, BOTTOM),
+        ):
+            columns = self.script.columns(one, _ANY)
+            fitting = min(size, (bottom - y) / max(_longest(columns), 1))
+            self._put_columns(self.script.text(one), columns, _EDGE, y, fitting, color)
+            y += _longest(columns) * fitting + 18
+
+    def put_draft_note(self) -> None:
+        """At the right of the current line that nobody has reviewed the Mongolian, while its file says so."""
+        if self.script and self.script.is_draft:
+            self.put("蒙古文为未经审核的译文草稿，以中文为准", size=8.5, color=MUTED, right=True)
+
+    def put_heading_beside(self, key: str, color: str) -> None:
+        """A heading in Mongolian beside its section, from the current line down."""
+        if self.script:
+            columns = _heading(self.script, key)
+            x = self.left - 13 - len(columns) * _SMALL * _PITCH
+            self._put_columns(self.script.text(key), columns, x, self.y, _SMALL, color)
+            self._beside = self.y + _longest(columns) * _SMALL + 8
+
+    def _put_columns(
+        self, said: str, columns: Sequence[Column], x: float, y: float, size: float, color: str
+    ) -> None:
+        self._groups += 1
+        for number, column in enumerate(columns):
+            stand = x + (number * _PITCH + _STAND) * size
+            self.pages[-1].append(Upright(stand, y, size, color, column.code, said, self._groups))
 
     def space(self, height: float) -> None:
         """Leave room."""
         self.y += height
 
     def put(
-        self, text: str, *, x: float = LEFT, size: float = 10, color: str = INK, bold: bool = False,
+        self, text: str, *, x: float | None = None, size: float = 10, color: str = INK, bold: bool = False,
         right: bool = False, tag: Tag = "P",
     ) -> None:  # fmt: skip
-        """One line of text on the current line, which does not advance; `right`: x is its right end."""
+        """One line of text on the current line, which does not advance; `right`: x is its right end. Without
+        an x it begins (or ends) at the edge of the column."""
         self._groups += 1
-        self._put(text, x, size, color, bold, right, tag)
+        at = (self.right if right else self.left) if x is None else x
+        self._put(text, at, size, color, bold, right, tag)
 
     def _put(self, text: str, x: float, size: float, color: str, bold: bool, right: bool, tag: Tag) -> None:
         mark = Text(x, self.y + size, size, color, bold, right, text, tag, self._groups)
         self.pages[-1].append(mark)
 
-    def box(self, height: float, *, x: float = LEFT, width: float = RIGHT - LEFT, color: str = WASH) -> None:
+    def box(self, height: float, *, width: float | None = None, color: str = WASH) -> None:
         """A filled rectangle from the current line down; draw it before what stands on it."""
-        self.pages[-1].append(Box(x, self.y, width, height, color))
+        wide = self.right - self.left if width is None else width
+        self.pages[-1].append(Box(self.left, self.y, wide, height, color))
 
     def rule(self, color: str = LINE, thickness: float = 0.6) -> None:
         """A line across the column."""
         self.box(thickness, color=color)
 
     def paragraph(
-        self, text: str, *, x: float = LEFT, width: float = RIGHT - LEFT, size: float = 10, color: str = INK,
-        bold: bool = False, leading: float = 1.5, tag: Tag = "P",
+        self, text: str, *, x: float | None = None, width: float | None = None, size: float = 10,
+        color: str = INK, bold: bool = False, leading: float = 1.5, tag: Tag = "P",
     ) -> None:  # fmt: skip
-        """Wrapped text; advances."""
+        """Wrapped text, from the left edge of the column to its right one unless told otherwise; advances."""
         self._groups += 1
-        for line in wrap(text, size, width):
+        at = self.left if x is None else x
+        lines = wrap(text, size, self.right - at if width is None else width)
+        if 1 < len(lines) <= _TOGETHER:
+            self.need(size * leading * len(lines))
+        for line in lines:
             self.need(size * leading)
-            self._put(line, x, size, color, bold, False, tag)
+            self._put(line, at, size, color, bold, False, tag)
             self.y += size * leading
 
     def squares(self, rows: Sequence[Sequence[int]], *, x: float, side: float, said: str) -> None:
         """A QR code (rows of 0 and 1) from the current line down; does not advance."""
         self.pages[-1].append(Squares(x, self.y, side, rows, said))
+
+
+def _heading(script: Script, key: str) -> Sequence[Column]:
+    tries = (script.columns(key, most) for most in _MOSTS)
+    return next((columns for columns in tries if len(columns) <= 2), ())
+
+
+def _longest(columns: Sequence[Column]) -> float:
+    """Length of the longest column, in sizes."""
+    return max((column.length for column in columns), default=0) / 1000

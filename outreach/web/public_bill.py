@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from outreach.runtime import Runtime
 from outreach.statements.access import end_session, record_access
-from outreach.statements.documents import Opened, open_visit
+from outreach.statements.documents import Document, Opened, open_visit
 from outreach.statements.pdf import check_address, render_pdf
 from outreach.web.public_entry import cookie_name, remote_of, set_session
 from outreach.web.public_pages import (
@@ -59,7 +59,7 @@ def add_bill_pages(
         if opened is None:
             return visit_over(request, site)
         chosen = opened.document
-        body = await asyncio.to_thread(render_pdf, chosen.content, chosen.digest, site.base_url)
+        body = await set_pdf(request, site, chosen)
         name = f'attachment; filename="{chosen.content["issue"]["number"]}.pdf"'
         return Response(body, headers={**HEADERS, "Content-Disposition": name}, media_type="application/pdf")
 
@@ -113,6 +113,14 @@ async def open_document(
         shown = opened.document
         await record_access(rt.db, opened.session, event, remote_of(request), shown.taxpayer_id, shown.id)
     return opened
+
+
+async def set_pdf(request: Request, site: Site, chosen: Document) -> bytes:
+    """The PDF as this visitor reads: with Mongolian beside the Chinese if her page has it."""
+    mongolian = display_of(request).language == "mn"
+    return await asyncio.to_thread(
+        render_pdf, chosen.content, chosen.digest, site.base_url, mongolian=mongolian
+    )
 
 
 def visit_over(request: Request, site: Site) -> Response:

@@ -9,7 +9,7 @@ from outreach.clock import in_beijing
 from outreach.runtime import Runtime
 from outreach.statements.benefits import caveat_of, how_to_claim
 from outreach.statements.leaflets import TOPICS, leaflet, render_leaflet, topics_in, until
-from outreach.web.public_pages import HEADERS, Site, page
+from outreach.web.public_pages import HEADERS, Site, display_of, page
 
 _PUBLIC = {"x-permission": "public"}
 
@@ -30,8 +30,9 @@ def add_leaflet_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         return page(request, site, "leaflet.html", leaflet=one, rows=rows)
 
     @router.get("/leaflet/{topic}/pdf", openapi_extra=_PUBLIC)
-    async def one_pdf(topic: str) -> Response:
-        body = await asyncio.to_thread(render_leaflet, leaflet(topic, await _month(rt)), site.signature)
+    async def one_pdf(request: Request, topic: str) -> Response:
+        one, mongolian = leaflet(topic, await _month(rt)), display_of(request).language == "mn"
+        body = await asyncio.to_thread(render_leaflet, one, site.signature, mongolian=mongolian)
         name = f'attachment; filename="{topic}.pdf"'
         return Response(body, headers={**HEADERS, "Content-Disposition": name}, media_type="application/pdf")
 

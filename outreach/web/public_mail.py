@@ -1,6 +1,5 @@
 """A document to the visitor's own mailbox: only after the identity check, only to her address on file."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -9,8 +8,7 @@ from fastapi.responses import Response
 from outreach.errors import Unavailable
 from outreach.runtime import Runtime
 from outreach.statements.mailing import allow_mail, begin_proof, find_mailbox, prove
-from outreach.statements.pdf import render_pdf
-from outreach.web.public_bill import open_document, visit_over
+from outreach.web.public_bill import open_document, set_pdf, visit_over
 from outreach.web.public_entry import remote_of
 from outreach.web.public_pages import Site, go, notice, page, require_own_page
 from outreach.web.public_types import Mailing, PdfMail
@@ -70,7 +68,7 @@ def add_mail_pages(router: APIRouter, site: Site, rt: Runtime, mailing: Mailing 
         async with rt.db.begin() as conn:
             if not await allow_mail(conn, session, mailbox, chosen, remote_of(request)):
                 return _used_up(request, site, n)
-        body = await asyncio.to_thread(render_pdf, chosen.content, chosen.digest, site.base_url)
+        body = await set_pdf(request, site, chosen)
         number = chosen.content["issue"]["number"]
         try:
             sent = await mailing.document(mailbox.person_id, PdfMail(number, chosen.digest, body))

@@ -132,6 +132,18 @@ class TestStatement:
         )
         assert (await events(site.rt))[-1] == "downloaded"
 
+    async def test_the_pdf_reads_as_the_page_does(self, site: Site) -> None:
+        """Mongolian beside the Chinese for whoever has chosen it, on the page or by the address."""
+        await site.open()
+        chinese = (await site.http.get("/statement.pdf")).content
+        assert (await site.http.get("/statement.pdf?lang=en")).content == chinese
+        mongolian = (await site.http.get("/statement.pdf?lang=mn")).content
+        assert b"/FontFile2" not in chinese and len(mongolian) > len(chinese)
+        await site.http.get("/statement?lang=mn")
+        assert (await site.http.get("/statement.pdf")).content == mongolian
+        leaflets = [await site.http.get(f"/leaflet/car/pdf?lang={language}") for language in ("zh", "mn")]
+        assert len(leaflets[0].content) < len(leaflets[1].content)
+
     async def test_leaving(self, site: Site) -> None:
         await site.open()
         answer = await site.http.post("/statement/end")

@@ -7,19 +7,24 @@ import stat
 import zipfile
 from pathlib import Path
 
+import orjson
 import pytest
+from pyroaring import BitMap
 from python_calamine import CalamineWorkbook
 
 from outreach.errors import Conflict, NotFound
+from outreach.labels.keys import label_key
+from outreach.labels.sets import change_set
 from outreach.processes import environment
 from outreach.runtime import Runtime
 from outreach.statements.documents import read_documents
 from outreach.statements.export import ORDER, Wish, export_documents
 from outreach.statements.issue import issue_documents
 from outreach.statements.leaflets import TOPICS, leaflet, render_leaflet, topics_in
+from outreach.statements.pdf import render_pdf
 from outreach.statements.rules import catalogue
 from tests.integration.command_line import outreach
-from tests.integration.statement_samples import COMPANY, EVERYBODY, SHOP, make_city
+from tests.integration.statement_samples import COMPANY, ELSEWHERE, EVERYBODY, SHOP, make_city
 
 BILLS = Wish("yearly_bill", 2025, 1)
 
@@ -91,6 +96,48 @@ async def test_a_round_exports_its_own_households(city: Runtime, tmp_path: Path)
     assert audit is not None and audit["detail"]["documents"] == 2
 
 
+async def test_mongolian_for_those_who_read_it(city: Runtime, tmp_path: Path) -> None:
+    """By the language of the contact or by the label, which says nothing of a company."""
+    async with city.db.begin() as conn:
+        await conn.execute("update person set language = 'mn' where id = %s", (COMPANY.id,))
+        key, labelled = label_key("mongolian_reader"), BitMap([SHOP.id, ELSEWHERE.id])
+        await change_set(conn, key, add=labelled, source="测试")
+    for mongolian, expected in (
+        ("none", set()),
+        ("readers", {COMPANY.id, SHOP.id}),
+        ("all", {one.id for one in EVERYBODY}),
+    ):
+        folder = tmp_path / mongolian
+        wish = Wish("yearly_bill", 2025, 1, mongolian=mongolian)
+        await export_documents(city, folder, wish, by="test")
+        found = set()
+        for path in folder.glob("*.zip"):
+            with zipfile.ZipFile(path) as bundle:
+                names = {row[1]: str(row[6]) for row in index_of(bundle.read("目录.xlsx"))}
+                for one in await read_documents(city, [one.id for one in EVERYBODY]):
+                    name = names.get(one.content["issue"]["number"])
+                    if name and bundle.read(name) == render_pdf(
+                        one.content, one.digest, city.settings.base_url, mongolian=True
+                    ):
+                        found.add(one.taxpayer_id)
+        assert found == expected
+    with pytest.raises(Conflict):
+        await export_documents(city, tmp_path / "all", BILLS, by="test")
+
+
+async def test_an_export_begun_before_there_was_mongolian_goes_on(city: Runtime, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    await export_documents(city, folder, BILLS, by="test")
+    order = orjson.loads((folder / ORDER).read_bytes())
+    del order["wish"]["mongolian"]
+    for part in order["parts"]:
+        del part["mongolian"]
+    (folder / ORDER).write_bytes(orjson.dumps(order))
+    sorted(folder.glob("*.zip"))[1].unlink()
+    again = await export_documents(city, folder, BILLS, by="test")
+    assert (again.kept, again.bundles) == (1, 2)
+
+
 async def test_nothing_to_export_is_said(city: Runtime, tmp_path: Path) -> None:
     for wish, says in ((Wish("yearly_bill", 2020, 1), "没有可导出"), (Wish("yearly_bill", 2025, 99), "机构")):
         with pytest.raises(NotFound, match=says):
@@ -131,8 +178,9 @@ async def test_the_command_issues_and_exports(
         outreach, "statements", "issue", "--year", "2025", "--org", "1", "--kind", "benefit_bill"
     )
     assert done[0] == 0 and "4 户" in done[1]
-    words = ("--year", "2025", "--org", "1", "--kind", "benefit_bill", "--merged")
+    words = ("--year", "2025", "--org", "1", "--kind", "benefit_bill", "--merged", "--mongolian", "all")
     done = await asyncio.to_thread(outreach, "statements", "export", str(folder), *words)
     assert done[0] == 0 and list(folder.glob("*.pdf")) and "1 包" in done[1]
-    done = await asyncio.to_thread(outreach, "statements", "leaflets", str(folder / "l"), "--month", "202603")
+    words = ("--month", "202603", "--mongolian")
+    done = await asyncio.to_thread(outreach, "statements", "leaflets", str(folder / "l"), *words)
     assert done[0] == 0 and len(list((folder / "l").glob("*.pdf"))) == len(topics_in(202603))

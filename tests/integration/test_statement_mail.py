@@ -77,8 +77,12 @@ async def prove(site: Site, mailbox: Mailbox) -> None:
     assert answer.headers["location"] == "/statement/mail?n=0"
 
 
-async def test_the_file_in_the_mail_is_the_file_of_the_page(site: Site, mailbox: Mailbox) -> None:
+@pytest.mark.parametrize("language", ["zh", "mn"])
+async def test_the_file_in_the_mail_is_the_file_of_the_page(
+    site: Site, mailbox: Mailbox, language: str
+) -> None:
     await site.open()
+    await site.http.get(f"/statement?lang={language}")
     assert "发送到我的邮箱" in (await site.http.get("/statement")).text
     page = (await site.http.get("/statement/mail")).text
     assert "f***@example.com" in page and ADDRESS not in page and "向邮箱发送验证码" in page

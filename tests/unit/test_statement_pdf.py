@@ -17,7 +17,7 @@ from outreach.statements.content import content_hash
 from outreach.statements.household import BenefitFact, Household, TaxFact
 from outreach.statements.pdf import check_address, render_pdf, set_paper
 from outreach.statements.pdf_pages import write_papers
-from outreach.statements.pdf_sheet import text_width, wrap
+from outreach.statements.pdf_sheet import BOTTOM, TOP, Sheet, text_width, wrap
 from tests.unit.bill_households import read_bill
 
 NAME = "示例市" + "春风里新能源装备制造与供应链管理服务" * 2 + "有限责任公司"
@@ -131,6 +131,24 @@ def test_lines_fit_and_nothing_is_lost(text: str) -> None:
     # A closing mark may hang over the edge by its own width.
     assert all(text_width(line, 10) <= 222 for line in lines)
     assert not any(line[0] in "，。；）" for line in lines[1:])
+
+
+def test_an_amount_keeps_its_unit() -> None:
+    text = "实际抵减 2,005.00 元，缴纳 18,095.00 元"
+    for width in range(90, 260, 7):
+        lines = wrap(text, 10, width)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert not any(line.lstrip().startswith("元") for line in lines)
+
+
+def test_a_short_paragraph_is_not_torn_between_pages() -> None:
+    sheet = Sheet()
+    sheet.space(BOTTOM - TOP - 20)
+    sheet.paragraph("减免税额合计" * 20, size=10)
+    assert not sheet.pages[0] and len(sheet.pages[1]) == 3
+    sheet.space(BOTTOM - sheet.y - 20)
+    sheet.paragraph("减免税额合计" * 80, size=10)
+    assert len(sheet.pages[1]) == 4, "a long one is"
 
 
 def test_address_of_the_check_holds_only_the_digest() -> None:
