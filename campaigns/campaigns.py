@@ -12,6 +12,7 @@ from campaigns.approval import lock_campaign, reopen_draft
 from campaigns.staggering import Stagger, check_stagger, write_stagger
 from campaigns.templates import SPOKEN
 from campaigns.trigger_rules import Trigger, check_trigger, write_trigger
+from campaigns.triggers import note_again, waiting_events
 from campaigns.wording_guard import ALLOWABLE
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -119,7 +120,8 @@ async def create_campaign(rt: Runtime, by: str, draft: CampaignDraft) -> int:
 
 
 async def edit_campaign(rt: Runtime, campaign_id: int, by: str, draft: CampaignDraft) -> None:
-    """Replace all parts of a campaign that has not begun; a signature over it is void. Its code stays.
+    """Replace all parts of a campaign that has not begun; a signature over it is void. Its code stays, and
+    events that waited for its triggers wait for the new ones if they meet their condition.
 
     Raises Conflict once it runs, InvalidInput with the field that is wrong.
     """
@@ -128,9 +130,12 @@ async def edit_campaign(rt: Runtime, campaign_id: int, by: str, draft: CampaignD
         campaign = await lock_campaign(conn, campaign_id)
         await reopen_draft(conn, campaign, by)
         await conn.execute(SQL["change_campaign"], {**_columns(draft, by), "campaign_id": campaign_id})
+        waiting = await waiting_events(conn, campaign_id)
         await conn.execute(SQL["drop_rounds"], {"campaign_id": campaign_id})
         await _add_rounds(conn, campaign_id, draft)
-        detail = {"was": campaign["state"]}
+        detail: dict[str, Any] = {"was": campaign["state"]}
+        if waiting:
+            detail["events_given_up"] = await note_again(conn, campaign_id, waiting)
         await append_audit(conn, by, "campaign.edit", f"campaign:{campaign_id}", detail)
 
 

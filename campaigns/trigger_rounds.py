@@ -8,6 +8,7 @@ What waits stands in `triggered`; any process may judge it at any time (docs/dec
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from pyroaring import BitMap
@@ -38,6 +39,8 @@ OUTCOMES = {
 }
 """What became of an event that met a rule's condition, and what staff read."""
 
+_TOO_LATE = timedelta(days=3)
+"""What happened longer ago is not answered any more."""
 _AT_ONCE = 500
 _MOST_LAPS = 10
 """Messages of one rule to one person on one day; a source that reports more is at fault."""
@@ -56,8 +59,8 @@ async def answer_events(rt: Runtime, cache: SetCache, fleet: Fleet) -> int:
 
 
 async def give_up_waiting(rt: Runtime) -> None:
-    """What waits for a rule that is over, or was cancelled, comes too late."""
-    await rt.db.execute(SQL["give_up"])
+    """What waits for a rule that is over, was cancelled, or is not signed again in time comes too late."""
+    await rt.db.execute(SQL["give_up"], {"too_late": _TOO_LATE})
 
 
 async def _judge_all(rt: Runtime, cache: SetCache, rule_id: int) -> int:
@@ -80,7 +83,7 @@ async def _judge(rt: Runtime, cache: SetCache, rule_id: int) -> int:
         if rule is None or not await still_binds(conn, rule["campaign_id"]):
             return 0
         keys = {"round_id": rule_id, "day": rule["day"], "now": rule["now"], "limit": _AT_ONCE}
-        waiting = await (await conn.execute(SQL["take_waiting"], keys)).fetchall()
+        waiting = await (await conn.execute(SQL["take_waiting"], {**keys, "too_late": _TOO_LATE})).fetchall()
         laps: dict[int, list[dict[str, Any]]] = defaultdict(list)
         dropped: list[tuple[dict[str, Any], str]] = []
         for row in waiting:

@@ -21,7 +21,7 @@ for update of r, c skip locked
 -- name: take_waiting
 -- The oldest event of each household, and the first lap of the day that comes after all in which she or the person
 -- who is told for her stands already; households of one person go together. A second event of a household waits for
--- the next look. What happened more than three days ago helps nobody any more.
+-- the next look. What happened long ago helps nobody any more.
 with waiting as (
     select event_id, taxpayer_id, at from triggered
     where round_id = %(round_id)s and outcome is null order by event_id limit %(limit)s
@@ -31,7 +31,7 @@ with waiting as (
 ), days_laps as materialized (
     select id, lap from round where parent_id = %(round_id)s and occurs_on = %(day)s and lap is not null
 )
-select f.event_id, f.taxpayer_id, f.person_id, f.at < %(now)s::timestamptz - interval '3 days' as is_late,
+select f.event_id, f.taxpayer_id, f.person_id, f.at < %(now)s::timestamptz - %(too_late)s::interval as is_late,
        1 + max(greatest(own.lap, hers.lap, 0)) over (partition by coalesce(f.person_id, -f.taxpayer_id)) as lap
 from firsts f
 left join lateral (select max(d.lap)::int as lap from days_laps d where exists (
@@ -104,7 +104,8 @@ where r.lap is not null and r.finished_at is null and r.state = 'running' and s.
 order by s.round_id, s.step
 
 -- name: give_up
--- A rule that is over or was cancelled answers no more.
+-- A rule that is over or was cancelled answers no more, and nobody waits longer for a signature than for an answer.
 update triggered t set outcome = 'too_late' from round r
 where r.id = t.round_id and r.trigger is not null and t.outcome is null
-  and (r.finished_at is not null or r.state = 'cancelled')
+  and (r.finished_at is not null or r.state = 'cancelled' or r.ends_at <= business_now()
+       or t.at < business_now() - %(too_late)s::interval)

@@ -40,19 +40,23 @@ class Trigger:
 
 
 def check_trigger(trigger: Trigger, place: str) -> None:
-    """Raises InvalidInput at the place of the round."""
+    """Raises InvalidInput at the part below `place` that is wrong."""
     if trigger.event not in EVENTS:
-        raise InvalidInput(f"触发轮没有事件 {trigger.event}，可用：{'、'.join(EVENTS)}", field=place)
+        raise InvalidInput(
+            f"触发轮没有事件 {trigger.event}，可用：{'、'.join(EVENTS)}", field=f"{place}.event"
+        )
     if trigger.once not in ONCE:
-        raise InvalidInput(f"触发轮的次数只能按：{'、'.join(ONCE)}", field=place)
+        raise InvalidInput(f"触发轮的次数只能按：{'、'.join(ONCE)}", field=f"{place}.once")
     if trigger.once == "session" and trigger.event != "page_stay":
-        raise InvalidInput("只有页面停留事件带会话，其他事件请按户或按事件计次", field=place)
+        raise InvalidInput("只有页面停留事件带会话，其他事件请按户或按事件计次", field=f"{place}.once")
     if not 0 <= trigger.days <= _MOST_DAYS:
-        raise InvalidInput(f"同一户的间隔天数应在 0 到 {_MOST_DAYS:,} 之间，0 表示只发一次", field=place)
+        raise InvalidInput(
+            f"同一户的间隔天数应在 0 到 {_MOST_DAYS:,} 之间，0 表示只发一次", field=f"{place}.days"
+        )
     if not 1 <= trigger.seconds <= _LONGEST_STAY:
-        raise InvalidInput(f"停留秒数应在 1 到 {_LONGEST_STAY:,} 之间", field=place)
+        raise InvalidInput(f"停留秒数应在 1 到 {_LONGEST_STAY:,} 之间", field=f"{place}.seconds")
     if len(trigger.page) > _LONGEST_PAGE:
-        raise InvalidInput(f"页面编码最多 {_LONGEST_PAGE} 个字", field=place)
+        raise InvalidInput(f"页面编码最多 {_LONGEST_PAGE} 个字", field=f"{place}.page")
 
 
 def write_trigger(trigger: Trigger | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from pyroaring import BitMap
 
 from campaigns.trigger_details import check_details
 from campaigns.trigger_rules import EVENTS
+from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.labels.keys import event_key, label_key
 from outreach.labels.sets import change_sets
@@ -84,8 +85,24 @@ async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str
             await change_sets(conn, moved, source=source)
         waited_for = [row["id"] for row in rows if row["type"] in EVENTS]
         if waited_for:
-            await conn.execute(SQL["note_triggered"], {"events": waited_for})
+            await conn.execute(SQL["note_triggered"], {"events": waited_for, "campaign_id": None})
         return len(rows)
+
+
+async def waiting_events(conn: Connection, campaign_id: int) -> list[int]:
+    """The events that wait for the rules of a campaign, which are about to be drafted anew."""
+    keys = {"campaign_id": campaign_id}
+    await conn.execute(SQL["hold_rules"], keys)
+    rows = await (await conn.execute(SQL["waiting_events"], keys)).fetchall()
+    return [row["event_id"] for row in rows]
+
+
+async def note_again(conn: Connection, campaign_id: int, events: Sequence[int]) -> int:
+    """Let events wait for the rules of a campaign that has been drafted anew; returns how many meet the
+    condition of none, and are given up."""
+    keys = {"events": list(events), "campaign_id": campaign_id}
+    noted = await (await conn.execute(SQL["note_triggered"], keys)).fetchall()
+    return len(events) - len({row["event_id"] for row in noted})
 
 
 def _columns(events: Sequence[Happening], source: str, scope_org_id: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.service.intake import take_replies
 from outreach.statements.links import forget_codes
+from outreach.statements.policy_counts import fold_policy_counts
 from outreach.storage.retention import retain_daily
 
 _LOCK = 7_640_003
@@ -50,9 +51,10 @@ async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
 
 
 async def count_once(rt: Runtime) -> None:
-    """Keep the figures of reports that cost too much to count when asked. Trouble is logged."""
+    """Keep the figures of pages that cost too much to count when asked. Trouble is logged."""
     try:
         await count_fallen_back(rt)
+        await fold_policy_counts(rt)
     except (DatabaseError, PoolTimeout, OSError) as error:
         get_log().warning("count.troubled", error=type(error).__name__)
 
@@ -78,9 +80,7 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         max_instances=1,
         coalesce=True,
     )
-    scheduler.add_job(
-        count_fallen_back, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True
-    )
+    scheduler.add_job(count_once, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(intake_once, "interval", [rt], seconds=_INTAKE_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(
         note_overdue_reviews, "interval", [rt], seconds=_OVERDUE_SECONDS, max_instances=1, coalesce=True

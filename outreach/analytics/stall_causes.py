@@ -38,16 +38,18 @@ class Cause(StrEnum):
     DEFERRED = "deferred"
     UNKNOWN = "unknown"
     LADDER = "ladder"
+    DAY_OFF = "day_off"
     REVIEW_OWED = "review_owed"
     DONE = "done"
 
 
-AFTER_SENDING = frozenset({Cause.UNKNOWN, Cause.LADDER, Cause.REVIEW_OWED, Cause.DONE})
+AFTER_SENDING = frozenset({Cause.UNKNOWN, Cause.LADDER, Cause.DAY_OFF, Cause.REVIEW_OWED, Cause.DONE})
 """These are about messages that have left, and hold up none."""
 CALM = frozenset(
     {
         Cause.RATE,
         Cause.LADDER,
+        Cause.DAY_OFF,
         Cause.DONE,
         Cause.TOO_EARLY,
         Cause.PLANNING,
@@ -219,6 +221,8 @@ def _ladder(facts: Facts) -> Iterator[Stall]:
         if not (step["accepted"] and step["has_next"]):
             continue
         first = facts.round["started_at"] + step["wait"]
+        if step is not facts.steps[-1]:
+            first = max(first, facts.round["falls_from"] or first)
         then = f"最早 {spoken(first)}" if first > facts.now else "到时间的陆续转入"
         text = (
             f"第 {step['step'] + 1} 级有 {facts.messages(step['accepted'])}等回执，"
@@ -226,6 +230,20 @@ def _ladder(facts: Facts) -> Iterator[Stall]:
         )
         until = first if first > facts.now else None
         yield Stall(Cause.LADDER, step["accepted"], text, "按编排的等待时间进行，不需要操作。", until)
+
+
+def _day_off(facts: Facts) -> Iterator[Stall]:
+    """Fallers of a round that keeps to working days, on a day off or before the hour at which it opens."""
+    until = facts.round["falls_from"]
+    left = sum(step["accepted"] + step["failed"] for step in facts.steps[:-1])
+    if until is None or not left:
+        return
+    if until < facts.round["ends_at"]:
+        text = f"等工作日：这一轮只在工作日发送，没有送达的要到 {spoken(until)} 才转入下一级。"
+        yield Stall(Cause.DAY_OFF, 0, text, "到时自动继续，不需要操作。", until)
+    else:
+        text = "等工作日：这一轮只在工作日发送，窗口结束以前没有工作日了，没有送达的不再转入下一级。"
+        yield Stall(Cause.DAY_OFF, 0, text, "需要再提醒的，请新建一个轮次。")
 
 
 def done(facts: Facts) -> Iterator[Stall]:
@@ -239,7 +257,7 @@ def done(facts: Facts) -> Iterator[Stall]:
 
 Teller = Callable[[Facts], Iterator[Stall]]
 ALWAYS: tuple[Teller, ...] = (_accounts, _canary, _slices, _unknown)
-WHILE_MOVING: tuple[Teller, ...] = (_rates, _deferred, _ladder)
+WHILE_MOVING: tuple[Teller, ...] = (_rates, _deferred, _ladder, _day_off)
 
 
 def seconds_at(account: dict[str, Any], messages: int) -> float:

@@ -27,6 +27,7 @@ from outreach.clock import in_beijing
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import NotFound
+from outreach.ledger.falling import falls_from
 from outreach.registry.working_days import load_calendar, unknown_year
 
 SQL = load_queries(__file__)
@@ -60,6 +61,7 @@ async def round_progress(conn: Connection, round_id: int, *, with_numbers: bool 
     resting = await (await conn.execute(SQL["resting_facts"], keys)).fetchone()
     assert resting is not None
     row["unknown_year"] = await _unknown_year(conn, row)
+    row["falls_from"] = await falls_from(conn, row)
     return judge(Facts(row, steps, accounts, resting, with_numbers))
 
 

@@ -27,14 +27,14 @@ where r.id = %(round_id)s
 -- The ladder with its messages by state. `more`: starters of the step that are still to be cut.
 select s.step, s.channel, s.state, s.wait, s.version_id is not null as bound,
        coalesce(m.planned, 0)::int as planned, coalesce(m.unknown, 0)::int as unknown,
-       coalesce(m.accepted, 0)::int as accepted,
+       coalesce(m.accepted, 0)::int as accepted, coalesce(m.failed, 0)::int as failed,
        exists (select from recipient p where p.period = r.period and p.round_id = r.id and p.first_step = s.step
                and p.position > s.cursor_position) as more,
        exists (select from round_step n where n.round_id = s.round_id and n.step > s.step) as has_next
 from round_step s join round r on r.id = s.round_id
 left join lateral (
     select sum(n) filter (where state = 0) as planned, sum(n) filter (where state = 1) as unknown,
-           sum(n) filter (where state = 2) as accepted
+           sum(n) filter (where state = 2) as accepted, sum(n) filter (where state = 4) as failed
     from message_count c where c.round_id = s.round_id and c.step = s.step) m on true
 where s.round_id = %(round_id)s and s.channel not in ('call', 'visit') order by s.step
 

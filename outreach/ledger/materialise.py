@@ -13,6 +13,7 @@ from psycopg import sql
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.ledger.breaker import Breaker
+from outreach.ledger.falling import falls_from
 from outreach.ledger.gateways import ADDRESS_KINDS, FILED_ONLY, Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.runtime import Runtime
@@ -34,8 +35,9 @@ class Cut:
 async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, *, fallers: bool) -> Cut:
     """Cut the next messages of a step: its starters, and, if asked to look for them, those who fall to it.
 
-    Nothing if another process is at it, if enough stands ready, or if nothing is due. What answers an event
-    (a lap) goes into the urgent lane, whatever its kind and whatever stands ready.
+    Nothing if another process is at it, if enough stands ready, or if nothing is due; nobody falls on a day
+    off of a round that keeps to working days. What answers an event (a lap) goes into the urgent lane,
+    whatever its kind and whatever stands ready.
     """
     async with rt.db.begin() as conn:
         keys = {"round_id": round_id, "step": step}
@@ -47,6 +49,8 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
         if not gateways or limit <= 0:
             return Cut(0, True)
         kind = KINDS[locked["kind"]]
+        wanted = fallers and step > 0
+        may_fall = wanted and await falls_from(conn, locked) is None
         parameters: dict[str, Any] = {
             **keys,
             "period": locked["period"],
@@ -57,7 +61,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
             "gateways": gateways,
             "lane": (Lane.URGENT if answers else kind.lane).number,
             "weight": locked["weight"],
-            "fallers": fallers and step > 0,
+            "fallers": may_fall,
             "statutory": kind.lane in (Lane.STATUTORY, Lane.URGENT),
         }
         cut = await (await conn.execute(SQL["cut"], parameters)).fetchone()
@@ -66,7 +70,7 @@ async def materialise_step(rt: Runtime, fleet: Fleet, round_id: int, step: int, 
             await conn.execute(SQL["move_cursor"], {**keys, "cursor": cut["last"]})
             if locked["cursor_position"] == 0 and not answers:
                 await _analyze(conn, locked["period"])
-        return Cut(cut["n"], cut["n"] >= limit)
+        return Cut(cut["n"], cut["n"] >= limit or (wanted and not may_fall))
 
 
 async def _analyze(conn: Connection, period: int) -> None:

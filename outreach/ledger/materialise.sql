@@ -2,7 +2,8 @@
 -- One process at a time cuts the batches of a step; the cursor moves in the same transaction. A closed step is
 -- looked at again by whoever waited for its lock.
 select s.round_id, s.step, s.channel, s.cursor_position, s.version_id, r.period, c.kind, c.weight,
-       round_open_position(r.id) as open_position, r.lap is not null as answers
+       round_open_position(r.id) as open_position, r.lap is not null as answers, r.stagger, c.org_id,
+       business_now() as now
 from round_step s join round r on r.id = s.round_id join campaign c on c.id = r.campaign_id
 where s.round_id = %(round_id)s and s.step = %(step)s and r.state = 'running' and s.state <> 'closed'
   and s.version_id is not null

@@ -1,9 +1,6 @@
 -- name: counts
--- Current findings of a year by policy, direction and state, within a scope.
-select f.benefit_code, f.direction, f.state, count(*) as n
-from finding f join taxpayer t on t.id = f.taxpayer_id join org_unit o on o.id = t.org_id
-where f.year = %(year)s and f.is_current and o.path like %(path)s || '%%'
-group by f.benefit_code, f.direction, f.state;
+-- Current findings of a year by policy, direction and state, of the unit with this path and all below it.
+select benefit_code, book as direction, state, n from policy_figures(%(year)s, %(path)s) where book <> 'register';
 
 -- name: chosen
 -- The findings themselves, within the scope of whoever decides; held until the transaction ends.

@@ -1,10 +1,9 @@
 -- name: sums
--- Households of the base registers of a year by state and, counted by themselves, all of them; within a scope.
-select r.benefit_code, r.state, count(*) as n
-from register_row r join taxpayer t on t.id = r.taxpayer_id join org_unit o on o.id = t.org_id
-where r.year = %(year)s and o.path like %(path)s || '%%'
-  and (%(code)s::text is null or r.benefit_code = %(code)s)
-group by grouping sets ((r.benefit_code, r.state), (r.benefit_code));
+-- Households of the base registers of a year by state and, counted by themselves, all of them; of the unit with this path
+-- and all below it.
+select benefit_code, state, sum(n)::int as n from policy_figures(%(year)s, %(path)s)
+where book = 'register' and (%(code)s::text is null or benefit_code = %(code)s)
+group by grouping sets ((benefit_code, state), (benefit_code));
 
 -- name: rows
 -- One household a row, in order of id.

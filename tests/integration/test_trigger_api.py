@@ -93,7 +93,7 @@ async def test_a_rule_is_drafted_and_shown(town: Town) -> None:
     assert answer.json()["details"]["faults"][0]["field"] == "rounds.0.trigger.event"
     both = {**part, "trigger": {"event": "refund_done", "once": "session"}}
     answer = await town.post("/campaigns", {**CAMPAIGN, "rounds": [both]}, unit=COUNTY)
-    assert answer.json()["details"]["field"] == "rounds.1.trigger"
+    assert answer.json()["details"]["field"] == "rounds.1.trigger.once"
 
 
 async def test_the_forecast_tells_who_could_get_it(town: Town, rt: Runtime) -> None:

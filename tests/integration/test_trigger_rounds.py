@@ -161,7 +161,7 @@ async def test_a_changed_threshold_voids_the_approval(rt: Runtime) -> None:
         await report(wire.rt, stay("a", 100))
         assert (await state_of(rt, 1))["state"] == "in_review"
         await report(wire.rt, stay("b", 500, session="s2"))
-    assert (await outcomes(rt), await told(rt)) == ([None], [])
+    assert (await outcomes(rt), await told(rt)) == ([None, None], [])
     review = await rt.db.fetch_one("select note from campaign_review where decision is null")
     assert review is not None and "触发条件" in review["note"]
 
@@ -280,20 +280,23 @@ async def test_a_lap_takes_its_ladder_down(rt: Runtime) -> None:
 
 
 REFUSED = (
-    (Trigger("danced"), "没有事件"),
-    (Trigger("refund_done", once="session"), "只有页面停留"),
-    (Trigger("page_stay", seconds=0), "停留秒数"),
-    (Trigger("page_stay", once="taxpayer", days=-1), "间隔天数"),
+    (Trigger("danced"), "event", "没有事件"),
+    (Trigger("refund_done", once="session"), "once", "只有页面停留"),
+    (Trigger("page_stay", seconds=0), "seconds", "停留秒数"),
+    (Trigger("page_stay", once="taxpayer", days=-1), "days", "间隔天数"),
+    (Trigger("page_stay", page="页" * 101), "page", "页面编码"),
 )
 
 
-@pytest.mark.parametrize(("trigger", "said"), REFUSED)
-async def test_a_trigger_that_makes_no_sense_is_refused(rt: Runtime, trigger: Trigger, said: str) -> None:
+@pytest.mark.parametrize(("trigger", "part", "said"), REFUSED)
+async def test_a_trigger_that_makes_no_sense_is_refused(
+    rt: Runtime, trigger: Trigger, part: str, said: str
+) -> None:
     await town.settle_town(rt, town.households(1))
     await town.write_templates(rt)
     with pytest.raises(InvalidInput, match=said) as caught:
         await create_campaign(rt, "maker", drafted(trigger))
-    assert caught.value.details["field"] == "rounds.1.trigger"
+    assert caught.value.details["field"] == f"rounds.1.trigger.{part}"
 
 
 async def test_a_trigger_goes_with_no_other_plan(rt: Runtime) -> None:

@@ -40,7 +40,6 @@ class Judge:
     last_round: np.ndarray
     last_day: np.ndarray
     met: dict[int, np.ndarray] = field(default_factory=dict)
-    on_days_off: int = 0
     fullest: float = 0.0
 
 
@@ -112,8 +111,7 @@ def _judge_load(judge: Judge, today: date, played: Played, fresh: np.ndarray, pe
         _said(max(0, in_hall - caps.hall), f"over the cap of {caps.hall} a day of a hall"),
     ]
     if not chinese_calendar.is_workday(today):
-        judge.on_days_off += persons
-        wrong.append(_said(len(fresh), "begun on a day off"))
+        wrong.append(_said(persons, "told on a day off"))
     if played.wave.units_first is not None:
         first, last = played.wave.units_first
         alone = np.bincount(people.person)[fresh] == 1

@@ -75,7 +75,6 @@ def _record(season: Season, found: list[Found], taxpayers: int, seed: int) -> Re
         "seed": seed,
         "effect": [{**asdict(one), "holds": one.holds} for one in found],
         "fullest_day": round(season.judge.fullest, 4),
-        "told_on_days_off": season.judge.on_days_off,
         "unapproved_visits_refused": season.office.refusals,
         "seconds": season.watch.seconds,
         "days": season.days,

@@ -90,7 +90,7 @@ def test_a_reminder_soon_after_another_round(judge: Judge) -> None:
 
 
 def test_a_day_off_and_days_that_belong_to_others(judge: Judge) -> None:
-    assert "3 begun on a day off" in told(judge, SPREAD, free(judge, SPREAD, 3), date(2026, 4, 6))
+    assert "3 told on a day off" in told(judge, SPREAD, free(judge, SPREAD, 3), date(2026, 4, 6))
     people = judge.model.people
     units = np.flatnonzero(wanted(judge, judge.rounds[SPREAD]) & people.labels["iit.unit_filing"])
     lone = units[np.bincount(people.person)[people.person[units]] == 1][:4]

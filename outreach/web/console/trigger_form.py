@@ -14,26 +14,42 @@ EMPTY_TRIGGER: dict[str, str] = {
     "stay_page": "",
 }
 """A round that waits for no event."""
+_FIELDS = {
+    "event": "trigger",
+    "once": "once",
+    "days": "once_days",
+    "seconds": "stay_seconds",
+    "page": "stay_page",
+}
+_LONGEST_NUMBER = 10
 
 
 def trigger_faults(place: str, typed: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with the fields, at its place."""
-    numbers = (typed["once_days"] or "0", typed["stay_seconds"] or str(STAY_SECONDS))
-    if typed["trigger"] and not all(one.isdecimal() and len(one) < 10 for one in numbers):
-        return {f"{place}.trigger": "停留秒数和间隔天数请填写整数"}
-    trigger = trigger_of(typed)
+    """What is wrong with the fields that count, each at its place."""
+    if not typed["trigger"]:
+        return {}
+    if typed["once"] == "taxpayer" and not _is_number(typed["once_days"] or "0"):
+        return {f"{place}.once_days": "天数请填写整数，留空只发一次"}
+    if typed["trigger"] == "page_stay" and not _is_number(typed["stay_seconds"] or "0"):
+        return {f"{place}.stay_seconds": f"秒数请填写整数，例如 {STAY_SECONDS}"}
     try:
-        if trigger is not None:
-            check_trigger(trigger, f"{place}.trigger")
+        check_trigger(_meant(typed), place)
     except InvalidInput as error:
-        return {f"{place}.trigger": error.message}
+        part = str(error.details["field"]).removeprefix(f"{place}.")
+        return {f"{place}.{_FIELDS[part]}": error.message}
     return {}
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < _LONGEST_NUMBER
 
 
 def trigger_of(typed: Mapping[str, str]) -> Trigger | None:
     """The trigger that faultless fields say; None for a round with a date."""
-    if not typed["trigger"]:
-        return None
+    return _meant(typed) if typed["trigger"] else None
+
+
+def _meant(typed: Mapping[str, str]) -> Trigger:
     days = int(typed["once_days"] or 0) if typed["once"] == "taxpayer" else 0
     if typed["trigger"] != "page_stay":
         return Trigger(typed["trigger"], typed["once"], days)

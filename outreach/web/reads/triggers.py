@@ -16,13 +16,14 @@ _SQL = load_queries(__file__)
 @dataclass(frozen=True, slots=True)
 class Today:
     """A rule in words, and today's events of the scope: `total = planned + waiting + sum of others`, the
-    others by what staff read."""
+    others by what staff read. `earlier`: events of earlier days that wait, too."""
 
     words: str
     total: int
     planned: int
     waiting: int
     others: tuple[tuple[str, int], ...]
+    earlier: int
 
 
 async def triggers_today(
@@ -35,14 +36,18 @@ async def triggers_today(
     params = {"ids": list(rules), "path": actor.org_path}
     rows = await (await conn.execute(_SQL["today"], params)).fetchall()
     counts: dict[int, dict[str | None, int]] = {rule: {} for rule in rules}
+    earlier = dict.fromkeys(rules, 0)
     for row in rows:
-        counts[row["round_id"]][row["outcome"]] = row["n"]
-    return {rule: _today(trigger, counts[rule]) for rule, trigger in rules.items()}
+        if row["is_earlier"]:
+            earlier[row["round_id"]] += row["n"]
+        else:
+            counts[row["round_id"]][row["outcome"]] = row["n"]
+    return {rule: _today(trigger, counts[rule], earlier[rule]) for rule, trigger in rules.items()}
 
 
-def _today(trigger: Trigger, counts: dict[str | None, int]) -> Today:
+def _today(trigger: Trigger, counts: dict[str | None, int], earlier: int) -> Today:
     planned, waiting = counts.get("planned", 0), counts.get(None, 0)
     others = tuple(
         (word, counts[code]) for code, word in OUTCOMES.items() if code != "planned" and code in counts
     )
-    return Today(trigger_words(trigger), sum(counts.values()), planned, waiting, others)
+    return Today(trigger_words(trigger), sum(counts.values()), planned, waiting, others, earlier)
