@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from psycopg.types.json import Jsonb
 from pyroaring import AbstractBitMap, BitMap
 
 from campaigns.exclusions import Exclusion, move
+from campaigns.persons import IN_CARE, READS_MONGOLIAN, Persons, find_persons
 from campaigns.selection import Selection
+from outreach.db.copy import copy_columns
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.labels.evaluate import Frozen
@@ -32,21 +35,58 @@ class Written:
 
 async def append_recipients(
     conn: Connection, period: int, round_id: int, reach: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write recipients behind the last position of a round; the households `reached`, those whom no rung
-    suits (`unsuited`), and who takes which detour. `reach` is what `persons_reached` wants."""
-    keys = {"period": period, "round_id": round_id, **reach}
-    filled = await (await conn.execute(SQL["append_recipients"], keys)).fetchone()
-    assert filled is not None
-    return filled
+) -> dict[str, BitMap]:
+    """Write recipients behind the last position of a round; what `sets_of` says of them. `reach` is what
+    `find_persons` wants.
+
+    They stand in the order of the organisation, so that a batch touches few org units and its counters few
+    rows, and behind the last position, so that nobody who was cut is passed again.
+    """
+    persons = await find_persons(conn, reach)
+    keys = {"period": period, "round_id": round_id}
+    behind = await (await conn.execute(SQL["last_position"], keys)).fetchone()
+    assert behind is not None
+    told = np.flatnonzero(persons.reach)
+    in_order = told[np.argsort(persons.ranks[told], kind="stable")]
+    await write_recipients(conn, period, round_id, persons.take(in_order), behind["last"])
+    return sets_of(persons)
 
 
-def settle(chosen: Selection, filled: Mapping[str, Any]) -> Written:
-    """Move whoever turned out to have no way in to that exclusion."""
-    reached, unsuited = BitMap(filled["reached"]), BitMap(filled["unsuited"])
+async def write_recipients(
+    conn: Connection, period: int, round_id: int, persons: Persons, behind: int = 0
+) -> None:
+    """Write persons whom some rung reaches at the next positions, in the order in which they stand."""
+    count = len(persons.ids)
+    first_steps = np.log2(persons.reach & -persons.reach)
+    columns = {
+        "period": np.full(count, period, np.int32),
+        "round_id": np.full(count, round_id, np.int32),
+        "position": np.arange(behind + 1, behind + 1 + count, dtype=np.int32),
+        "person_id": persons.ids.astype(np.int32),
+        "org_id": persons.org_ids.astype(np.int32),
+        "reach": persons.reach.astype(np.int16),
+        "first_step": first_steps.astype(np.int16),
+    }
+    await copy_columns(conn, "recipient", columns, ("taxpayer_ids", persons.counts, persons.households))
+
+
+def sets_of(persons: Persons) -> dict[str, BitMap]:
+    """The households `reached`, those whom no rung suits (`unsuited`), and who takes which detour."""
+    is_reached = persons.reach > 0
+    return {
+        "reached": persons.households_of(is_reached),
+        "unsuited": persons.households_of(~is_reached),
+        "in_care": persons.households_of(is_reached & (persons.apart & IN_CARE > 0)),
+        "mongolian": persons.households_of(is_reached & (persons.apart & READS_MONGOLIAN > 0)),
+    }
+
+
+def settle(chosen: Selection, filled: Mapping[str, BitMap]) -> Written:
+    """Move whoever turned out to have no way in to that exclusion. `filled` is what `sets_of` says."""
+    reached, unsuited = filled["reached"], filled["unsuited"]
     exclusions = move(chosen.exclusions, "other_way", unsuited)
     exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
-    return Written(reached, exclusions, [Exclusion(reason, BitMap(filled[reason])) for reason in DETOURS])
+    return Written(reached, exclusions, [Exclusion(reason, filled[reason]) for reason in DETOURS])
 
 
 async def keep_set(

@@ -14,7 +14,7 @@ from campaigns.exclusions import Exclusion, exclude
 from campaigns.holdout import held_out
 from campaigns.quota import told_too_often
 from outreach.db.pool import Connection
-from outreach.labels.bitmaps import union
+from outreach.labels.bitmaps import to_array, union
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import Frozen, evaluate_texts
 from outreach.labels.keys import label_key, optout_key, reach_key
@@ -73,11 +73,11 @@ async def select_households(
 def reach_parameters(
     row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], chosen: Selection
 ) -> dict[str, Any]:
-    """What `persons_reached` (migration 0031) wants to know."""
+    """What `find_persons` and `persons_reached` (migration 0031) want to know; sets as ascending arrays."""
     return {
-        "planned": list(chosen.planned),
-        "care": list(chosen.care),
-        "mongolian": list(chosen.mongolian),
+        "planned": to_array(chosen.planned),
+        "care": to_array(chosen.care),
+        "mongolian": to_array(chosen.mongolian),
         "call_first": row["care_path"] == "call_first",
         "steps": [step["step"] for step in steps],
         "channels": [step["channel"] for step in steps],

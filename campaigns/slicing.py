@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from pyroaring import BitMap
 
+from campaigns.persons import Persons, find_persons
+from campaigns.recipients import sets_of, write_recipients
 from campaigns.selection import Selection
 from campaigns.staggering import (
     Cell,
@@ -27,9 +29,11 @@ from campaigns.staggering import (
     read_stagger,
 )
 from outreach.clock import in_beijing
+from outreach.db.arrays import Ints, fetch_arrays
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
+from outreach.labels.bitmaps import to_array
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_texts
 from outreach.registry.working_days import WorkCalendar, load_calendar
@@ -44,13 +48,14 @@ _AT_ONCE = Stagger(opens=time())
 @dataclass(frozen=True, slots=True)
 class Slices:
     """The slices of a round. `opens` maps a day to the business time at which its slices open; `canary`:
-    persons who go first; `keys` is what the queries that number the recipients want to know."""
+    persons who go first; `queue`: the places among `persons` of those who are told, group after group."""
 
     rule: Stagger
     layout: Layout
     opens: Mapping[date, datetime]
     canary: int
-    keys: Mapping[str, Any]
+    persons: Persons
+    queue: Ints
 
 
 async def cut_slices(
@@ -64,8 +69,8 @@ async def cut_slices(
 ) -> Slices | None:
     """The slices of a round that starts at a moment; None where all are told at once.
 
-    `row` holds `id`, `org_id`, `ends_at`, `stagger` and `canary_permille`; `reach` what `persons_reached`
-    wants. Whoever does not fit is in `layout.unplaced`. Raises ExpressionInvalid, and InvalidInput for a day
+    `row` holds `id`, `org_id`, `ends_at`, `stagger` and `canary_permille`; `reach` what `find_persons` wants.
+    Whoever does not fit is in `layout.unplaced`. Raises ExpressionInvalid, and InvalidInput for a day
     of a year whose holidays are not known.
     """
     rule = read_stagger(row["stagger"]) or (_AT_ONCE if row["canary_permille"] else None)
@@ -73,18 +78,14 @@ async def cut_slices(
         return None
     calendar = await load_calendar(conn, row["org_id"])
     days = days_of(moment, row["ends_at"], lambda day: _opens(day, rule, calendar))
-    codes = await _codes(conn, cache, rule, chosen.planned, row["org_id"])
-    base = chosen.planned.min() if chosen.planned else 0
-    gathered = {**reach, "codes": codes, "base": base, "hall_level": rule.hall_level, "round_id": row["id"]}
-    await conn.execute(SQL["slice_table"])
-    await conn.execute(SQL["slice_clear"])
-    await conn.execute(SQL["slice_gather"], gathered)
-    keys = await _canary(conn, row, rule, days[0][0] if days else None)
-    rows = await (await conn.execute(SQL["slice_groups"], keys)).fetchall()
-    groups = [Group(one["code"], one["hall"], one["persons"]) for one in rows]
+    persons = await find_persons(conn, reach)
+    codes = await _codes(conn, cache, rule, chosen.planned, persons, row["org_id"])
+    codes = _canary(row, rule, codes, persons, days[0][0] if days else None)
+    halls = await _halls(conn, rule, persons)
+    queue, groups = _queue(persons, codes, halls)
     after = days[-1][0] if days else in_beijing(moment).date() - timedelta(days=1)
     layout = lay_out(groups, rule, [day for day, _ in days], lambda: _beyond(after, rule, calendar))
-    return Slices(rule, layout, dict(days), _leading(layout.cells), keys)
+    return Slices(rule, layout, dict(days), _leading(layout.cells), persons, queue)
 
 
 def refuse_overflow(slices: Slices, name: str) -> None:
@@ -99,19 +100,21 @@ def refuse_overflow(slices: Slices, name: str) -> None:
         )
 
 
-async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) -> dict[str, Any]:
+async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) -> dict[str, BitMap]:
     """Write recipients and slices; returns what `append_recipients` returns."""
     cells = slices.layout.cells
     sizes, rule = slices.rule.sizes(), slices.rule
-    starts = np.cumsum([0, *(cell.persons for cell in cells)]).tolist()
+    told = slices.persons.take(_in_turn(slices.queue, cells))
+    await write_recipients(conn, row["period"], row["id"], told)
+    lasts = np.cumsum([cell.persons for cell in cells], dtype=np.int64)
+    firsts = lasts - [cell.persons for cell in cells]
+    behind = np.append(0, np.cumsum(told.counts))
     places = [decode(cell.code, sizes) for cell in cells]
     keys = {
-        **slices.keys,
-        **_numbering(cells, starts),
-        "period": row["period"],
         "round_id": row["id"],
-        "firsts": [start + 1 for start in starts[:-1]],
-        "lasts": starts[1:],
+        "firsts": firsts + 1,
+        "lasts": lasts,
+        "households": behind[lasts] - behind[firsts],
         "labels": [name_of(cell.code, rule) for cell in cells],
         "categories": [place[0] for place in places],
         "tiers": [place[1] for place in places],
@@ -120,36 +123,50 @@ async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) 
         "days": [cell.day for cell in cells],
         "opens": [slices.opens[cell.day] for cell in cells],
     }
-    filled = await (await conn.execute(SQL["slice_fill"], keys)).fetchone()
-    assert filled is not None
+    await conn.execute(SQL["write_slices"], keys)
     if slices.canary:
         canary = {"round_id": row["id"], "position": slices.canary}
         await conn.execute(SQL["begin_canary"], canary)
-    return filled
+    return sets_of(slices.persons)
 
 
-def _numbering(cells: Sequence[Cell], starts: Sequence[int]) -> dict[str, Any]:
-    """For each group, where its persons stand: the n-th of a group gets the position of the cell whose bound
-    is the last not above n."""
-    bounds: dict[tuple[int, int], list[int]] = {}
-    bases: dict[tuple[int, int], list[int]] = {}
-    taken: dict[tuple[int, int], int] = {}
-    for cell, start in zip(cells, starts, strict=False):
-        group = (cell.code, cell.hall)
-        before = taken.get(group, 0)
-        bounds.setdefault(group, []).append(before + 1)
-        bases.setdefault(group, []).append(start + 1)
-        taken[group] = before + cell.persons
-    return {
-        "group_codes": [code for code, _ in bounds],
-        "group_halls": [hall for _, hall in bounds],
-        "group_bounds": [_array(values) for values in bounds.values()],
-        "group_bases": [_array(values) for values in bases.values()],
-    }
+async def _halls(conn: Connection, rule: Stagger, persons: Persons) -> Ints:
+    """The unit at a level of the organisation above each person, or her own where that lies above; 0 where
+    halls do not matter."""
+    if not rule.hall_level:
+        return np.zeros(len(persons.ids), np.int64)
+    (found,) = await fetch_arrays(conn, SQL["halls"], {"hall_level": rule.hall_level})
+    by_id = np.argsort(found["units"])
+    places: Ints = by_id[np.searchsorted(found["units"][by_id], persons.org_ids)]
+    halls: Ints = found["halls"][places]
+    return halls
 
 
-def _array(values: Sequence[int]) -> str:
-    return "{" + ",".join(map(str, values)) + "}"
+def _queue(persons: Persons, codes: Ints, halls: Ints) -> tuple[Ints, list[Group]]:
+    """The places of those who are told, one group after the other by code and hall, within a group in the
+    order of the organisation and by id, so that a batch touches few org units; and the groups, the canary
+    first, those of a code in the order of the organisation."""
+    told = np.flatnonzero(persons.reach)
+    queue = told[np.lexsort((persons.ranks[told], halls[told], codes[told]))]
+    own, theirs = codes[queue], halls[queue]
+    starts = np.flatnonzero((np.diff(own, prepend=-2) != 0) | (np.diff(theirs, prepend=-1) != 0))
+    sizes = np.diff(starts, append=len(queue))
+    order = np.lexsort((theirs[starts], persons.ranks[queue[starts]], own[starts]))
+    groups = zip(own[starts][order], theirs[starts][order], sizes[order], strict=True)
+    return queue, [Group(int(code), int(hall), int(size)) for code, hall, size in groups]
+
+
+def _in_turn(queue: Ints, cells: Sequence[Cell]) -> Ints:
+    """The same places cell after cell: a group's cells follow each other in its part of the queue."""
+    starts = np.cumsum([0, *(cell.persons for cell in cells)])
+    by_group = sorted(range(len(cells)), key=lambda place: (cells[place].code, cells[place].hall, place))
+    turns = np.empty(len(queue), np.int64)
+    done = 0
+    for place in by_group:
+        count = cells[place].persons
+        turns[starts[place] : starts[place] + count] = queue[done : done + count]
+        done += count
+    return turns
 
 
 def _leading(cells: Sequence[Cell]) -> int:
@@ -174,31 +191,27 @@ def _beyond(after: date, rule: Stagger, calendar: WorkCalendar) -> Iterator[date
             yield day
 
 
-async def _canary(
-    conn: Connection, row: Mapping[str, Any], rule: Stagger, first: date | None
-) -> dict[str, Any]:
-    """Who goes first: persons with the first spots, of groups whose days hold the first day; at least one."""
+def _canary(row: Mapping[str, Any], rule: Stagger, codes: Ints, persons: Persons, first: date | None) -> Ints:
+    """The codes, -1 for those who go first: persons with the first spots, of groups whose days hold the first
+    day; at least one. The spot is spread evenly and fixed for round and person."""
+    if not row["canary_permille"] or first is None:
+        return codes
     sizes = rule.sizes()
-    codes = [
-        code
-        for code in range(sizes[0] * sizes[1] * sizes[2])
-        if first is not None and may_open(code, rule, first)
-    ]
-    if not row["canary_permille"]:
-        return {"canary_codes": codes, "canary_below": -1}
-    found = await (await conn.execute(SQL["slice_spot"], {"canary_codes": codes})).fetchone()
-    assert found is not None
-    below = max(
-        row["canary_permille"] * _SPOTS // 1000, (found["spot"] if found["spot"] is not None else -2) + 1
-    )
-    return {"canary_codes": codes, "canary_below": below}
+    early = [code for code in range(sizes[0] * sizes[1] * sizes[2]) if may_open(code, rule, first)]
+    may_lead = (persons.reach > 0) & np.isin(codes, early)
+    spots = _spots(persons.ids + row["id"] * 7919)
+    least = int(spots[may_lead].min(initial=_SPOTS))
+    below = max(row["canary_permille"] * _SPOTS // 1000, least + 1)
+    return np.where(may_lead & (spots < below), -1, codes)
 
 
-async def _codes(conn: Connection, cache: SetCache, rule: Stagger, planned: BitMap, org_id: int) -> bytes:
-    """A byte for every id from the first household to the last: the code of its group."""
-    ids = np.array(planned.to_array(), dtype=np.int64)
-    if not len(ids):
-        return b""
+async def _codes(
+    conn: Connection, cache: SetCache, rule: Stagger, planned: BitMap, persons: Persons, org_id: int
+) -> Ints:
+    """The group of each person: with several households the earliest of theirs."""
+    ids = to_array(planned).astype(np.int64)
+    if not len(persons.ids):
+        return persons.ids
     places = [
         await _places(conn, cache, rule.parts.get(axis, ()), ids, org_id) for axis in ("category", "tier")
     ]
@@ -206,11 +219,10 @@ async def _codes(conn: Connection, cache: SetCache, rule: Stagger, planned: BitM
     last = (
         await _places(conn, cache, waves, ids, org_id)
         if waves or rule.shares < 2
-        else _share(ids, rule.shares)
+        else _spots(ids) * rule.shares // _SPOTS
     )
-    table = np.zeros(int(ids[-1] - ids[0]) + 1, dtype=np.uint8)
-    table[ids - ids[0]] = encode([*places, last], rule.sizes())
-    return table.tobytes()
+    codes = encode([*places, last], rule.sizes())[np.searchsorted(ids, persons.households)]
+    return np.minimum.reduceat(codes, np.cumsum(persons.counts) - persons.counts).astype(np.int64)
 
 
 async def _places(
@@ -228,6 +240,6 @@ async def _places(
     return places
 
 
-def _share(ids: np.ndarray, shares: int) -> np.ndarray:
+def _spots(ids: Ints) -> Ints:
     # Fibonacci hashing (Knuth 6.4): neighbours come apart, and nobody moves when others come and go.
-    return (ids * 2654435761 % _SPOTS) * shares // _SPOTS
+    return ids * 2654435761 % _SPOTS

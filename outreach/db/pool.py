@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from types import NoneType
 from typing import Any
 
+import numpy as np
 from psycopg import AsyncConnection, Error
 from psycopg.rows import dict_row
 from psycopg.types.array import ListDumper
 from psycopg_pool import AsyncConnectionPool
+
+from outreach.db.arrays import IntsDumper
 
 Connection = AsyncConnection[dict[str, Any]]
 
@@ -42,6 +45,7 @@ class _Connection(AsyncConnection[dict[str, Any]]):
 
 async def _configure(connection: Connection) -> None:
     connection.adapters.register_dumper(list, _Lists)
+    connection.adapters.register_dumper(np.ndarray, IntsDumper)
     await connection.execute("set timezone = 'Asia/Shanghai'")
     await connection.commit()
 

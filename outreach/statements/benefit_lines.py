@@ -8,13 +8,13 @@ places for the figures.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter
-from typing import Any, NamedTuple
+from operator import attrgetter, itemgetter
+from typing import Any
 
-import orjson
+from orjson import Fragment, dumps
 
 from outreach.statements.benefits import CAVEAT, Line, caveat_of, how_to_claim
-from outreach.statements.canonical import canonical
+from outreach.statements.canonical import TEXT, VALUE, form_of
 from outreach.statements.household import EarlierFact
 from outreach.statements.money import ZERO
 from outreach.statements.rules import Effect, Rule, catalogue
@@ -23,30 +23,15 @@ EFFECTS: tuple[Effect, ...] = ("reduction", "refund", "deduction", "timing")
 effect_of: Callable[[Rule], str] = attrgetter("effect")
 """The kind of benefit in the yearly bill."""
 _month_of = attrgetter("month")
-_code_of = attrgetter("code")
-_amounts_of = attrgetter("amount", "last_year")
 
+# Plain tuples, because there are many of them: one with names takes several times as long to make.
+_Row = tuple[Decimal, Decimal, Decimal, str, int, Fragment]
+"""A line of a part: amount, last year, all years, code, benefits, canonical JSON."""
+_amounts_of, _code_of = itemgetter(0, 1), itemgetter(3)
 
-class _Row(NamedTuple):
-    """A line of a part with its figures, for sorting and adding; the text is its canonical JSON."""
-
-    amount: Decimal
-    last_year: Decimal
-    cumulative: Decimal
-    code: str
-    benefits: int
-    text: str
-
-
-class _Past(NamedTuple):
-    """Of one family of benefits: the sum of last year, of all years before, and the code used last year."""
-
-    last_year: Decimal
-    before: Decimal
-    code: str
-
-
-_History = dict[str, _Past]
+_Past = tuple[Decimal, Decimal, str]
+"""Of one family of benefits: the sum of last year, of all years before, and the code used last year."""
+_NO_PAST: _Past = (ZERO, ZERO, "")
 
 
 def parts_by(
@@ -57,15 +42,47 @@ def parts_by(
 ) -> dict[str, Any]:
     """Lines in kinds (what `name_of` says of their rules), each on its own: they are never added up. Lines
     are fragments of canonical JSON."""
-    groups: dict[str, dict[str, list[Line]]] = {}
-    for line in lines:
-        rule = line.rule
-        groups.setdefault(name_of(rule), {}).setdefault(rule.code, []).append(line)
-    histories = _histories(earlier, name_of)
+    return parts_of_many(names, name_of, [lines], [earlier])[0]
+
+
+def parts_of_many(
+    names: Sequence[str],
+    name_of: Callable[[Rule], str],
+    lines: Sequence[Iterable[Line]],
+    earlier: Sequence[Sequence[EarlierFact]],
+) -> list[dict[str, Any]]:
+    """As `parts_by`, of many households in order: step by step (see `content.build_bills`)."""
+    pasts = [_pasts(facts, name_of) for facts in earlier]
+    groups = [grouped_by_rule(own) for own in lines]
+    rows = [_rows(grouped, own, name_of) for grouped, own in zip(groups, pasts, strict=True)]
+    return [_parts(names, own, rests) for own, rests in rows]
+
+
+def _rows(
+    groups: Iterable[Sequence[Line]], pasts: dict[tuple[str, str], _Past], name_of: Callable[[Rule], str]
+) -> tuple[dict[str, list[_Row]], dict[str, Decimal]]:
+    """By kind of benefit its lines, and the sum of what was enjoyed only before last year."""
+    rows: dict[str, list[_Row]] = {}
+    for lines in groups:
+        rule = lines[0].rule
+        name = name_of(rule)
+        # Taken out, so that two versions of one family within a year do not both show its history.
+        row = _line(rule, lines, pasts.pop((name, rule.family), _NO_PAST))
+        rows.setdefault(name, []).append(row)
+    rests: dict[str, Decimal] = {}
+    for (name, _), past in pasts.items():
+        if past[0]:
+            rows.setdefault(name, []).append(_ended(past))
+        else:
+            rests[name] = rests.get(name, ZERO) + past[1]
+    return rows, rests
+
+
+def _parts(
+    names: Sequence[str], rows: Mapping[str, list[_Row]], rests: Mapping[str, Decimal]
+) -> dict[str, Any]:
     return {
-        name: _part(groups.get(name, {}), histories.get(name, {}))
-        if name in groups or name in histories
-        else _NOTHING
+        name: _part(rows.get(name, []), rests.get(name, ZERO)) if name in rows or name in rests else _NOTHING
         for name in names
     }
 
@@ -81,42 +98,40 @@ _NOTHING: Mapping[str, Any] = {
 }
 
 
-def _part(by_code: Mapping[str, list[Line]], history: _History) -> dict[str, Any]:
-    """One kind of benefit: lines by rule, with last year and all years compared by family."""
-    rows = [_line(grouped, history) for grouped in by_code.values()]
-    rows += [_ended(past) for past in history.values() if past.last_year]
+def _part(rows: list[_Row], rest: Decimal) -> dict[str, Any]:
+    """One kind of benefit: its lines, the largest first, and their sums; `rest` was enjoyed long ago only."""
     if len(rows) > 1:
         rows.sort(key=_code_of)
         rows.sort(key=_amounts_of, reverse=True)
-    rest = sum([past.before for past in history.values() if not past.last_year], ZERO)
-    amount, last_year, cumulative, count = ZERO, ZERO, rest, 0
-    for row in rows:
-        amount += row.amount
-        last_year += row.last_year
-        cumulative += row.cumulative
-        count += row.benefits
+    total, last_years, cumulatives, count = ZERO, ZERO, rest, 0
+    for amount, last_year, cumulative, _, benefits, _ in rows:
+        total += amount
+        last_years += last_year
+        cumulatives += cumulative
+        count += benefits
     return {
-        "lines": [orjson.Fragment(row.text) for row in rows],
+        "lines": [row[-1] for row in rows],
         "count": count,
-        "total": str(amount),
-        "last_year": str(last_year),
-        "cumulative": str(cumulative),
+        "total": str(total),
+        "last_year": str(last_years),
+        "cumulative": str(cumulatives),
         "earlier": str(rest),
     }
 
 
-def _histories(earlier: Sequence[EarlierFact], name_of: Callable[[Rule], str]) -> dict[str, _History]:
-    histories: dict[str, _History] = {}
+def _pasts(earlier: Sequence[EarlierFact], name_of: Callable[[Rule], str]) -> dict[tuple[str, str], _Past]:
+    """By kind of benefit and family: versions that follow each other are one."""
+    pasts: dict[tuple[str, str], _Past] = {}
     rules = catalogue()
     for code, last_year, before in earlier:
         rule = rules[code]
-        history = histories.setdefault(name_of(rule), {})
-        known = history.get(rule.family)
+        family = name_of(rule), rule.family
+        known = pasts.get(family)
         if known is not None:
-            code = code if last_year else known.code
-            last_year, before = known.last_year + last_year, known.before + before
-        history[rule.family] = _Past(last_year, before, code)
-    return histories
+            code = code if last_year else known[2]
+            last_year, before = known[0] + last_year, known[1] + before
+        pasts[family] = last_year, before, code
+    return pasts
 
 
 @cache
@@ -133,62 +148,78 @@ def said_of(code: str) -> Mapping[str, str]:
     }
 
 
+_FIGURES = {"amount": TEXT, "count": VALUE, "cumulative": TEXT, "entries": [VALUE], "last_year": TEXT}
+_ENTRY = form_of({"amount": TEXT, "formula": VALUE, "months": [VALUE]})
+
+
 @cache
-def _form(code: str, caveat: str) -> str:
-    """A line of a rule as canonical JSON, with places for amount, count, cumulative sum, entries and last
-    year's sum in this order, which is that of their names."""
-    text, other = orjson.Fragment(b'"\0"'), orjson.Fragment(b"\0")
-    figures = {"amount": text, "count": other, "cumulative": text, "entries": other, "last_year": text}
-    return canonical({**said_of(code), "caveat": caveat, **figures}).replace("%", "%%").replace("\0", "%s")
+def _form(code: str) -> str:
+    """A line of a rule."""
+    return form_of({**said_of(code), **_FIGURES})
 
 
-_NO_PAST = _Past(ZERO, ZERO, "")
+@cache
+def _form_of_ended(code: str) -> str:
+    return form_of({**said_of(code), "caveat": CAVEAT, **_FIGURES})
 
 
-def _line(lines: Sequence[Line], history: _History) -> _Row:
-    rule, count = lines[0].rule, len(lines)
-    amount = lines[0].amount if count == 1 else sum([line.amount for line in lines], ZERO)
-    # Taken out, so that two versions of one family within a year do not both show its history.
-    past = history.pop(rule.family, _NO_PAST)
-    cumulative = amount + past.before
-    figures = amount, count, cumulative, canonical(entries_of(lines)), past.last_year
-    text = _form(rule.code, said_of(rule.code)["caveat"]) % figures
-    return _Row(amount, past.last_year, cumulative, rule.code, count, text)
+def _line(rule: Rule, lines: Sequence[Line], past: _Past) -> _Row:
+    last_year, before, _ = past
+    if len(lines) == 1:
+        _, month, amount, formula, _ = lines[0]
+        entries = _ENTRY % (amount, dumps(formula).decode(), month)
+    else:
+        amount, entries = _sum_of(lines), _entries(lines)
+    cumulative, count, code = amount + before, len(lines), rule.code
+    text = _form(code) % (amount, count, cumulative, entries, last_year)
+    return amount, last_year, cumulative, code, count, Fragment(text)
 
 
 def _ended(past: _Past) -> _Row:
     """Enjoyed last year, not this year: the comparison would not add up without it."""
-    text = _form(past.code, CAVEAT) % (ZERO, 0, past.before, "[]", past.last_year)
-    return _Row(ZERO, past.last_year, past.before, past.code, 0, text)
+    last_year, before, code = past
+    text = _form_of_ended(code) % (ZERO, 0, before, "", last_year)
+    return ZERO, last_year, before, code, 0, Fragment(text)
+
+
+def _sum_of(lines: Iterable[Line]) -> Decimal:
+    return sum([line.amount for line in lines], ZERO)
+
+
+def _entries(lines: Sequence[Line]) -> str:
+    """The canonical texts of `entries_of`."""
+    return ",".join(
+        [
+            _ENTRY % (amount, dumps(formula).decode(), ",".join(map(str, months)))
+            for months, formula, amount in _alike(lines)
+        ]
+    )
 
 
 def entries_of(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """Months that have the same figures share one entry."""
-    if _are_alike(lines):
-        months = [line.month for line in lines]
-        months.sort()
-        return [{"months": months, "formula": lines[0].formula, "amount": str(lines[0].amount)}]
-    same: dict[tuple[str, str], list[int]] = {}
-    for line in sorted(lines, key=_month_of):
-        same.setdefault((line.formula, str(line.amount)), []).append(line.month)
     return [
-        {"months": months, "formula": formula, "amount": amount} for (formula, amount), months in same.items()
+        {"months": months, "formula": formula, "amount": amount} for months, formula, amount in _alike(lines)
     ]
 
 
-def _are_alike(lines: Sequence[Line]) -> bool:
-    """The usual case: one line, or every month the same."""
-    if len(lines) < 2:
-        return bool(lines)
-    _, _, amount, formula, _ = lines[0]
-    return all(line.formula == formula and line.amount == amount for line in lines)
+def _alike(lines: Sequence[Line]) -> Iterable[tuple[list[int], str, str]]:
+    """Months in order, formula and amount of the lines that say the same."""
+    same: dict[tuple[str, str], list[int]] = {}
+    for _, month, amount, formula, _ in sorted(lines, key=_month_of):
+        same.setdefault((formula, str(amount)), []).append(month)
+    return [(months, formula, amount) for (formula, amount), months in same.items()]
 
 
 def grouped_by_rule(lines: Iterable[Line]) -> Iterable[list[Line]]:
     """Lines of one rule together, in the order of their first appearance."""
     groups: dict[str, list[Line]] = {}
     for line in lines:
-        groups.setdefault(line.rule.code, []).append(line)
+        code = line.rule.code
+        if code in groups:
+            groups[code].append(line)
+        else:
+            groups[code] = [line]
     return groups.values()
 
 
@@ -203,7 +234,7 @@ def unclaimed_part(lines: Sequence[Line]) -> dict[str, Any]:
             {
                 **said_of(rule.code),
                 "effect": rule.effect,
-                "amount": str(sum([line.amount for line in grouped], ZERO)),
+                "amount": str(_sum_of(grouped)),
                 "count": len(grouped),
                 "how_to": how_to_claim(rule),
                 "entries": entries_of(grouped),

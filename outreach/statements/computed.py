@@ -1,11 +1,11 @@
 """What a computation takes beside its inputs, and what it gives."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from outreach.statements.inputs import Inputs
-from outreach.statements.money import ZERO, to_fen
+from outreach.statements.money import FEN, ZERO
 
 
 class Context(NamedTuple):
@@ -31,9 +31,10 @@ Computation = Callable[[Inputs, Context], Computed]
 
 def computed(amount: Decimal, formula: str, **figures: Decimal) -> Computed:
     """A result with everything rounded to the fen."""
-    for name in figures:
-        figures[name] = to_fen(figures[name])
-    return Computed(to_fen(amount), formula, figures)
+    # What `to_fen` does, without a call for each.
+    for name, figure in figures.items():
+        figures[name] = figure.quantize(FEN, ROUND_HALF_UP)
+    return Computed(amount.quantize(FEN, ROUND_HALF_UP), formula, figures)
 
 
 def nothing(formula: str, **figures: Decimal) -> Computed:

@@ -9,14 +9,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
-from outreach.statements.benefit_lines import EFFECTS, effect_of, parts_by, unclaimed_part
+from outreach.statements.benefit_lines import EFFECTS, effect_of, parts_of_many, unclaimed_part
 from outreach.statements.benefits import Line, compute_line
-from outreach.statements.canonical import canonical
+from outreach.statements.canonical import TEXT, VALUE, canonical, form_of
 from outreach.statements.due import due_rows
 from outreach.statements.household import Household, TaxFact
 from outreach.statements.money import ZERO
@@ -31,28 +33,54 @@ def build_bill(
     home: Household, year: int, today: date, entered: Mapping[int, date] | None = None
 ) -> dict[str, Any]:
     """The facts of the bill, without serial, version and time. Raises what `compute_line` raises."""
-    claimed, open_ = computed_lines(home)
-    return {
-        "schema": SCHEMA,
-        "kind": "yearly_bill",
-        "year": year,
-        "payer": payer_of(home),
-        "paid": _paid(home.taxes),
-        "enjoyed": parts_by(EFFECTS, effect_of, claimed, home.earlier),
-        "unclaimed": unclaimed_part(open_),
-        "credit": credit_of(home),
-        "due": due_rows(home.kind, today, entered, claimed),
-        "person": _person(home, year),
-    }
+    return build_bills([home], year, today, entered)[0]
+
+
+def build_bills(
+    homes: Sequence[Household], year: int, today: date, entered: Mapping[int, date] | None = None
+) -> list[dict[str, Any]]:
+    """As `build_bill`, of many households in order.
+
+    Step by step for all of them, because a processor is at its best in a short loop that does one thing: bill
+    after bill takes an eighth longer. Some dozens at a time (drawing.py), so that each step still finds at
+    hand what the one before it has made.
+    """
+    claimed, open_ = zip(*map(computed_lines, homes), strict=True) if homes else ((), ())
+    parts = zip(
+        map(payer_of, homes),
+        [_paid(home.taxes) for home in homes],
+        parts_of_many(EFFECTS, effect_of, claimed, [home.earlier for home in homes]),
+        map(unclaimed_part, open_),
+        map(credit_of, homes),
+        [due_rows(home.kind, today, entered, lines) for home, lines in zip(homes, claimed, strict=True)],
+        [_person(home, year) for home in homes],
+        strict=True,
+    )
+    return [
+        {
+            "schema": SCHEMA,
+            "kind": "yearly_bill",
+            "year": year,
+            "payer": payer,
+            "paid": paid,
+            "enjoyed": enjoyed,
+            "unclaimed": unclaimed,
+            "credit": credit,
+            "due": due,
+            "person": person,
+        }
+        for payer, paid, enjoyed, unclaimed, credit, due, person in parts
+    ]
 
 
 def computed_lines(home: Household) -> tuple[list[Line], list[Line]]:
     """The year's benefits computed: those that were claimed, and those that were not."""
     claimed: list[Line] = []
     open_: list[Line] = []
-    for fact in home.benefits:
-        line = compute_line(fact.code, fact.month, fact.inputs, province=home.province)
-        (claimed if fact.claimed else open_).append(line)
+    province = home.province
+    for month, code, is_claimed, inputs in home.benefits:
+        line = compute_line(code, month, inputs, province=province)
+        (claimed if is_claimed else open_).append(line)
     return claimed, open_
 
 
@@ -94,35 +122,30 @@ def digest_of(content: Mapping[str, Any]) -> str:
 
 _tax_type_of = attrgetter("tax_type")
 _paid_of = attrgetter("paid")
+_AMOUNTS = {"declared": TEXT, "late_fee": TEXT, "paid": TEXT, "refunded": TEXT}
+_TAX = form_of({**_AMOUNTS, "tax_type": VALUE})
+_PAID = form_of({"last_year": TEXT, "rows": VALUE, "total": _AMOUNTS})
 
 
-def _paid(taxes: Sequence[TaxFact]) -> dict[str, Any]:
-    facts = [t for t in taxes if t.declared or t.paid or t.refunded or t.late_fee]
-    if len(facts) > 1:
-        facts.sort(key=_tax_type_of)
-        facts.sort(key=_paid_of, reverse=True)
+def _paid(taxes: Sequence[TaxFact]) -> orjson.Fragment:
+    if len(taxes) > 1:
+        taxes = sorted(taxes, key=_tax_type_of)
+        taxes.sort(key=_paid_of, reverse=True)
     rows = []
-    declared = paid = refunded = late_fee = ZERO
-    for fact in facts:
-        rows.append({"tax_type": fact.tax_type, **_amounts(*fact[1:5])})
-        declared += fact.declared
-        paid += fact.paid
-        refunded += fact.refunded
-        late_fee += fact.late_fee
-    return {
-        "rows": rows,
-        "total": _amounts(declared, paid, refunded, late_fee),
-        "last_year": str(sum([t.paid_last_year for t in taxes], ZERO)),
-    }
+    declared = paid = refunded = late_fee = last_year = ZERO
+    for tax_type, of_declared, of_paid, of_refunded, of_late_fee, of_last_year in taxes:
+        last_year += of_last_year
+        if of_declared or of_paid or of_refunded or of_late_fee:
+            rows.append(_TAX % (of_declared, of_late_fee, of_paid, of_refunded, _quoted(tax_type)))
+            declared += of_declared
+            paid += of_paid
+            refunded += of_refunded
+            late_fee += of_late_fee
+    text = _PAID % (last_year, f"[{','.join(rows)}]", declared, late_fee, paid, refunded)
+    return orjson.Fragment(text)
 
 
-def _amounts(declared: Decimal, paid: Decimal, refunded: Decimal, late_fee: Decimal) -> dict[str, str]:
-    return {
-        "declared": str(declared),
-        "paid": str(paid),
-        "refunded": str(refunded),
-        "late_fee": str(late_fee),
-    }
+_quoted = lru_cache(maxsize=256)(canonical)
 
 
 def _person(home: Household, year: int) -> dict[str, Any] | None:

@@ -49,6 +49,7 @@ class Task:
 
 
 _MARK = b"\0"
+_AT_ONCE = 64
 _DUE, _ISSUE = b'"due":', b'"issue":'
 
 
@@ -72,9 +73,13 @@ def _count_benefits(document: Mapping[str, Any]) -> int:
 def draw_block(facts: BlockFacts, task: Task) -> Sequence[Drawn | None]:
     """The documents of a block in order, None for households of whom there is nothing to tell. Pure; raises
     what the builder of the kind raises."""
-    build = DOCUMENT_KINDS[task.kind].build
-    # One after the other: two thousand whole documents at once keep the collector busy.
-    return [_drawn(build(home, task.year, task.today, task.entered)) for home in households(facts, task.year)]
+    build, homes = DOCUMENT_KINDS[task.kind].build, households(facts, task.year)
+    drawn: list[Drawn | None] = []
+    # Two thousand whole documents at once would keep the collector busy.
+    for start in range(0, len(homes), _AT_ONCE):
+        documents = build(homes[start : start + _AT_ONCE], task.year, task.today, task.entered)
+        drawn += map(_drawn, documents)
+    return drawn
 
 
 def _drawn(document: Mapping[str, Any] | None) -> Drawn | None:

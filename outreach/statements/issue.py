@@ -37,7 +37,7 @@ from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput, NotFound
 from outreach.governance.vault import Vault, open_vault
 from outreach.runtime import Runtime, close_runtime, open_runtime
-from outreach.statements.canonical import canonical_bytes
+from outreach.statements.canonical import TEXT, VALUE, canonical, form_of
 from outreach.statements.content import content_hash
 from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
 from outreach.statements.facts import BlockFacts, read_facts
@@ -285,7 +285,9 @@ async def _read(
 
 async def _latest(conn: Connection, run: _Run, ids: list[int]) -> dict[int, _Latest]:
     async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_SQL["latest"], {"ids": ids, "kind": run.kind, "year": run.year})
+        # Planned each time: a plan that was kept from when the table was small reads all of it ever after.
+        wanted = {"ids": ids, "kind": run.kind, "year": run.year}
+        await cursor.execute(_SQL["latest"], wanted, prepare=False)
         return {row[0]: _Latest(*row[1:]) for row in await cursor.fetchall()}
 
 
@@ -367,19 +369,24 @@ def _issues(run: _Run, ids: Sequence[int], olds: Sequence[_Latest | None]) -> It
     """Of each document the part that is its own: number, version, time, and the random serial of its hash."""
     # One system call for many serials.
     serials = secrets.token_hex(_SERIAL * len(ids))
+    form, reason = _issue_form(run), canonical(run.reason)
+    for place, (statement_id, old) in enumerate(zip(ids, olds, strict=True)):
+        number = document_number(run.year, statement_id)
+        serial = serials[2 * _SERIAL * place : 2 * _SERIAL * (place + 1)]
+        if old is None:
+            issue = form % (number, '""', serial, "null", 1)
+        else:
+            superseded = canonical(document_number(run.year, old.id))
+            issue = form % (number, reason, serial, superseded, old.version + 1)
+        yield issue.encode()
+
+
+def _issue_form(run: _Run) -> str:
+    """Places for number, reason, serial, the document that is superseded, and version."""
     # Named only where it is another than that of all documents before: their texts stay what they were.
     named = {} if run.digest == "sha256" else {"digest": run.digest}
-    for place, (statement_id, old) in enumerate(zip(ids, olds, strict=True)):
-        issue = {
-            **named,
-            "number": document_number(run.year, statement_id),
-            "version": old.version + 1 if old else 1,
-            "supersedes": document_number(run.year, old.id) if old else None,
-            "reason": run.reason if old else "",
-            "at": run.shown_at,
-            "serial": serials[2 * _SERIAL * place : 2 * _SERIAL * (place + 1)],
-        }
-        yield canonical_bytes(issue)
+    places = {"number": TEXT, "reason": VALUE, "serial": TEXT, "supersedes": VALUE, "version": VALUE}
+    return form_of({**named, "at": run.shown_at, **places})
 
 
 def document_number(year: int, statement_id: int) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 from outreach.errors import InvalidInput
 from outreach.statements import checkup
 from outreach.statements.benefit_bill import build_benefit_bill
-from outreach.statements.content import build_bill
+from outreach.statements.content import build_bills
 from outreach.statements.entitlements import entitled_in
 from outreach.statements.gift_pack import build_gift_pack, pack_month
 from outreach.statements.household import Household
 
-Build = Callable[[Household, int, date, Mapping[int, date] | None], dict[str, Any] | None]
+Document = dict[str, Any] | None
+Build = Callable[[Sequence[Household], int, date, Mapping[int, date] | None], list[Document]]
+"""Documents of households in order, None where there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,34 @@ def _checkup_labels(year: int, today: date) -> Mapping[str, str]:
     return checkup.LABELS
 
 
-def _build_bill(
-    home: Household, year: int, today: date, entered: Mapping[int, date] | None
-) -> dict[str, Any] | None:
-    return None if home.is_empty else build_bill(home, year, today, entered)
+def _build_bills(
+    homes: Sequence[Household], year: int, today: date, entered: Mapping[int, date] | None
+) -> list[Document]:
+    bills = iter(build_bills([home for home in homes if not home.is_empty], year, today, entered))
+    return [None if home.is_empty else next(bills) for home in homes]
+
+
+def _one_by_one(build: Callable[[Household, int, date, Mapping[int, date] | None], Document]) -> Build:
+    def build_all(
+        homes: Sequence[Household], year: int, today: date, entered: Mapping[int, date] | None
+    ) -> list[Document]:
+        return [build(home, year, today, entered) for home in homes]
+
+    return build_all
 
 
 DOCUMENT_KINDS: Mapping[str, DocumentKind] = {
     kind.name: kind
     for kind in (
-        DocumentKind("yearly_bill", "年度纳税缴费账单", _build_bill, _no_labels),
-        DocumentKind("benefit_bill", "年度税费优惠红利账单", build_benefit_bill, _no_labels),
-        DocumentKind("gift_pack", "年税费优惠政策大礼包", build_gift_pack, _entitlement_labels),
+        DocumentKind("yearly_bill", "年度纳税缴费账单", _build_bills, _no_labels),
+        DocumentKind("benefit_bill", "年度税费优惠红利账单", _one_by_one(build_benefit_bill), _no_labels),
+        DocumentKind("gift_pack", "年税费优惠政策大礼包", _one_by_one(build_gift_pack), _entitlement_labels),
         DocumentKind(
-            "checkup", "年度涉税体检报告", checkup.build_checkup, _checkup_labels, checkup.ATTRIBUTES
+            "checkup",
+            "年度涉税体检报告",
+            _one_by_one(checkup.build_checkup),
+            _checkup_labels,
+            checkup.ATTRIBUTES,
         ),
     )
 }

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from outreach.statements.benefit_lines import EFFECTS
 from outreach.statements.canonical import canonical
-from outreach.statements.content import content_hash, lasting
+from outreach.statements.content import build_bill, build_bills, content_hash, lasting
+from outreach.statements.drawing import Task, draw_block
 from outreach.statements.due import filing_deadline, next_due_dates
+from outreach.statements.facts import BlockFacts
 from outreach.statements.household import (
     AnnualFact,
     BenefitFact,
@@ -23,7 +25,7 @@ from outreach.statements.household import (
 )
 from outreach.statements.record_files import detect_kind
 from outreach.statements.rules import RuleNotInForce, catalogue
-from tests.unit.bill_households import read_bill
+from tests.unit.bill_households import read_bill, varied_households
 
 TODAY = date(2026, 1, 20)
 ZERO = Decimal("0.00")
@@ -107,6 +109,27 @@ def test_content_is_canonical(taxes: list[TaxFact], benefits: list[BenefitFact])
     again = json.loads(canonical(bill))
     assert canonical(again) == canonical(bill)
     assert content_hash(canonical(again)) == content_hash(canonical(bill))
+
+
+def test_bills_made_together_are_those_made_alone() -> None:
+    homes = [home for home, year, _ in varied_households(200) if year == 2025]
+    alone = [canonical(build_bill(home, 2025, TODAY)) for home in homes]
+    assert [canonical(bill) for bill in build_bills(homes, 2025, TODAY)] == alone and len(set(alone)) == 50
+    assert build_bills([], 2025, TODAY) == []
+
+
+def test_a_block_keeps_its_order() -> None:
+    """More households than are built at a time; of every third there is nothing to tell."""
+    homes = [(number, "enterprise", f"示例{number}公司", "9115**", "税务局") for number in range(200)]
+    taxes = [(n, "增值税", f"{n}.50", f"{n}.50", "0.00", "0.00", "1.00") for n in range(200) if n % 3]
+    drawn = draw_block(BlockFacts("150000", homes, taxes, [], [], []), Task("yearly_bill", 2025, TODAY, {}))
+    assert len(drawn) == 200
+    for number, one in enumerate(drawn):
+        assert (one is None) == (number % 3 == 0)
+        if one is not None:
+            bill = json.loads(one.text(b"{}"))
+            assert bill["payer"]["name"] == f"示例{number}公司"
+            assert bill["paid"]["total"]["paid"] == f"{number}.50"
 
 
 def test_every_line_names_formula_document_and_caveat() -> None:
