@@ -1,5 +1,6 @@
 """Whether every round's window holds everybody under its caps, asked before anybody signs."""
 
+from campaigns.persons import find_persons
 from campaigns.selection import reach_parameters, select_households
 from campaigns.slicing import cut_slices, refuse_overflow
 from outreach.db.pool import Connection
@@ -18,7 +19,7 @@ async def check_windows(conn: Connection, cache: SetCache, campaign_id: int) -> 
         channels = [step["channel"] for step in steps]
         moment = max(row["now"], row["starts_at"])
         chosen = await select_households(conn, cache, row, channels, moment=moment)
-        reach = reach_parameters(row, steps, chosen)
-        slices = await cut_slices(conn, cache, row, chosen, reach, moment=moment)
+        persons = await find_persons(conn, reach_parameters(row, steps, chosen))
+        slices = await cut_slices(conn, cache, row, chosen, persons, moment=moment)
         if slices is not None:
             refuse_overflow(slices, row["name"])

@@ -1,19 +1,22 @@
 """What a round would do: whom it reaches, who is left out, what it costs, how long it takes, what it says.
 
-The sets come from `campaigns.selection` and `persons_reached`, the texts from the ledger's own letters: what
-is told here is what the round does, as long as nothing changes in between. Nothing is written.
+The sets come from `campaigns.selection` and `campaigns.persons`, the texts from the ledger's own letters:
+what is told here is what the round does, as long as nothing changes in between. Nothing is written.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from pyroaring import AbstractBitMap, BitMap
+import numpy as np
+from pyroaring import AbstractBitMap
 
-from campaigns.exclusions import Exclusion, move
+from campaigns.exclusions import Exclusion
 from campaigns.filings import Unfiled, find_unfiled
 from campaigns.occurrences import whole_season
+from campaigns.persons import Persons, find_persons
+from campaigns.recipients import settle
 from campaigns.selection import reach_parameters, select_households
 from campaigns.slicing import Slices, cut_slices
 from campaigns.templates import SPOKEN
@@ -35,6 +38,16 @@ COUNTED = 20_000
 SAMPLES = 3
 _BULK_SHARE = 0.9
 _CENT = Decimal("0.01")
+_SPREAD = 2_654_435_761
+"""Multiplied by it (Knuth), neighbouring ids fall far from each other."""
+
+
+class _Example(NamedTuple):
+    """One who stands for others: her rungs, and the one at which she begins."""
+
+    person: Addressee
+    reach: int
+    first_rung: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,30 +128,50 @@ async def forecast(
     moment = max(row["now"], row["starts_at"])
     channels = [step["channel"] for step in steps]
     chosen = await select_households(conn, cache, row, channels, moment=moment, within=within)
-    keys = reach_parameters(row, steps, chosen)
-    found = await (await conn.execute(SQL["reached_ahead"], keys)).fetchone()
-    assert found is not None
-    reached = BitMap(found["reached"])
-    unsuited = BitMap(found["unsuited"])
-    exclusions = move(chosen.exclusions, "other_way", unsuited)
-    exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
-    people = await (await conn.execute(SQL["people_ahead"], {**keys, "limit": COUNTED})).fetchall()
+    persons = await find_persons(conn, reach_parameters(row, steps, chosen))
+    written = settle(chosen, persons)
+    told = persons.take(np.flatnonzero(persons.reach))
+    people = _examples(told)
     accounts = {one["channel"]: one for one in await (await conn.execute(SQL["accounts_ahead"])).fetchall()}
     rungs = tuple(
         [
-            await _rung(
-                rt, conn, cache, step, found["by_step"].get(str(step["step"]), (0, 0)), people, accounts
-            )
+            await _rung(rt, conn, cache, step, _beginners(told, step["step"]), people, accounts)
             for step in steps
         ]
     )
     is_whole = len(chosen.audience) == len(chosen.frozen.members)
-    slices = await cut_slices(conn, cache, row, chosen, keys, moment=moment) if is_whole else None
+    slices = await cut_slices(conn, cache, row, chosen, persons, moment=moment) if is_whole else None
     timing = _timing(row, moment, rungs, accounts, slices)
     missing = tuple(rung.channel for rung in rungs if rung.channel not in {*accounts, *SPOKEN})
-    sizes = len(chosen.audience), len(reached)
+    sizes = len(chosen.audience), len(written.planned)
     unfiled = tuple(await find_unfiled(conn, round_id=round_id))
-    return Forecast(*sizes, tuple(exclusions), rungs, timing, missing, slices, row["waits"], unfiled)
+    return Forecast(*sizes, tuple(written.exclusions), rungs, timing, missing, slices, row["waits"], unfiled)
+
+
+def _beginners(told: Persons, step: int) -> tuple[int, int]:
+    """How many persons and households begin at a rung."""
+    own = told.first_rungs() == step
+    return int(own.sum()), int(told.counts[own].sum())
+
+
+def _examples(told: Persons) -> list[_Example]:
+    """Some for each first rung, spread evenly and always the same: all, where there are not too many."""
+    firsts, spots = told.first_rungs(), told.ids * _SPREAD % 2**32
+    in_order = np.lexsort((told.ids, spots, firsts))
+    own = [in_order[firsts[in_order] == step][:COUNTED] for step in np.unique(firsts)]
+    some = told.take(np.concatenate([in_order[:0], *own]))
+    households = np.split(some.households, np.cumsum(some.counts)[:-1]) if len(some.ids) else []
+    return [
+        _Example(Addressee(person, ids.tolist(), org_id), reach, first)
+        for person, ids, org_id, reach, first in zip(
+            some.ids.tolist(),
+            households,
+            some.org_ids.tolist(),
+            some.reach.tolist(),
+            some.first_rungs().tolist(),
+            strict=True,
+        )
+    ]
 
 
 async def _rung(
@@ -146,18 +179,18 @@ async def _rung(
     conn: Connection,
     cache: SetCache,
     step: dict[str, Any],
-    counts: Sequence[int],
-    people: Sequence[dict[str, Any]],
+    counts: tuple[int, int],
+    people: Sequence[_Example],
     accounts: Mapping[str, dict[str, Any]],
 ) -> Rung:
-    persons, households = int(counts[0]), int(counts[1])
+    persons, households = counts
     number, channel = step["step"], step["channel"]
     if step["content"] is None:
         return Rung(number, channel, households, persons, 0, False, 0, None, ())
     fixed = {**step["variables"], "campaign": step["campaign"], "code": step["code"]}
     said = StepContent(compile_content(channel, step["content"]), fixed, "")
-    own = [row for row in people if row["first_step"] == number]
-    able = [row for row in people if (row["reach"] >> number) & 1][:SAMPLES]
+    own = [one.person for one in people if one.first_rung == number]
+    able = [one.person for one in people if (one.reach >> number) & 1][:SAMPLES]
     letters = await _letters(rt, conn, cache, said, own if channel == "sms" else [])
     shown = await _letters(rt, conn, cache, said, able)
     if channel in SPOKEN:
@@ -174,11 +207,10 @@ async def _rung(
 
 
 async def _letters(
-    rt: Runtime, conn: Connection, cache: SetCache, said: StepContent, rows: Sequence[dict[str, Any]]
+    rt: Runtime, conn: Connection, cache: SetCache, said: StepContent, people: Sequence[Addressee]
 ) -> list[Letter]:
-    if not rows:
+    if not people:
         return []
-    people = [Addressee(row["person_id"], row["taxpayer_ids"], row["org_id"]) for row in rows]
     return await load_ahead(conn, open_vault(rt.settings), cache, said, people)
 
 

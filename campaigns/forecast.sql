@@ -15,33 +15,6 @@ left join lateral (select content from template_version v where v.template_id = 
                    order by version desc limit 1) n on true
 where s.round_id = %(round_id)s order by s.step
 
--- name: reached_ahead
--- Whom the ladder would reach, and how many begin at each rung.
-with reached as materialized (
-    select r.taxpayer_ids, r.reach,
-           case when r.reach > 0 then round(ln(r.reach & -r.reach) / ln(2)) end::int as first_step
-    from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
-                         %(call_first)s::boolean) r
-)
-select coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t where reach > 0), '{}') as reached,
-       coalesce((select array_agg(t) from reached, unnest(taxpayer_ids) t where reach = 0), '{}') as unsuited,
-       coalesce((select jsonb_object_agg(first_step, n) from (
-           select first_step, jsonb_build_array(count(*), sum(cardinality(taxpayer_ids))) as n
-           from reached where reach > 0 group by first_step) f), '{}') as by_step
-
--- name: people_ahead
--- Some of them for each first rung, spread evenly and always the same: all, where there are not too many.
-select person_id, taxpayer_ids, org_id, reach, first_step from (
-    select r.*, round(ln(r.reach & -r.reach) / ln(2))::int as first_step,
-           row_number() over (partition by round(ln(r.reach & -r.reach) / ln(2))
-                              order by r.person_id * 2654435761 %% 4294967296, r.person_id) as place
-    from persons_reached(%(planned)s::int[], %(steps)s::smallint[], %(channels)s::text[], %(kinds)s::text[],
-                         %(topic)s::text, %(care)s::int[], %(mongolian)s::int[],
-                         %(call_first)s::boolean) r
-    where r.reach > 0) p
-where place <= %(limit)s order by first_step, place
-
 -- name: accounts_ahead
 -- What the accounts of each channel can take, what waits there, and what they charge by their weights: nothing is
 -- told where one of them has no price.

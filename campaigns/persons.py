@@ -1,8 +1,7 @@
 """Whom a set of households is told through, and which rungs of a ladder reach her.
 
 The database is asked by ranges of ids and answers with plain columns; joining, grouping and sorting a million
-of them here costs a fraction of what it costs there. SQL has the same rule as `persons_reached` (migrations
-0021 and 0031) for the forecast; a test holds the two together.
+of them here costs a fraction of what it costs there. A test compares the rule with its statement in SQL.
 """
 
 from collections.abc import Collection, Mapping
@@ -50,6 +49,11 @@ class Persons:
     def households_of(self, which: NDArray[np.bool_]) -> BitMap:
         """The households of some of the persons."""
         return from_array(self.households[np.repeat(which, self.counts)])
+
+    def first_rungs(self) -> Ints:
+        """The rung at which each begins; all of them must have one."""
+        rungs: Ints = np.log2(self.reach & -self.reach).astype(np.int64)
+        return rungs
 
     def take(self, places: Ints) -> "Persons":
         """The persons at these places, in that order."""

@@ -10,6 +10,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from campaigns.approval import still_binds
+from campaigns.persons import find_persons
 from campaigns.recipients import Written, append_recipients, keep_set, settle
 from campaigns.selection import Selection, reach_parameters, select_households
 from campaigns.slicing import cut_slices, fill_slices, refuse_overflow
@@ -94,12 +95,14 @@ async def _fill(
     chosen: Selection,
 ) -> Written:
     """Write the recipients, all at once or in slices."""
-    reach = reach_parameters(row, steps, chosen)
-    slices = await cut_slices(conn, cache, row, chosen, reach, moment=row["now"])
+    persons = await find_persons(conn, reach_parameters(row, steps, chosen))
+    slices = await cut_slices(conn, cache, row, chosen, persons, moment=row["now"])
     if slices is None:
-        return settle(chosen, await append_recipients(conn, row["period"], row["id"], reach))
-    refuse_overflow(slices, row["name"])
-    return settle(chosen, await fill_slices(conn, row, slices))
+        await append_recipients(conn, row["period"], row["id"], persons)
+    else:
+        refuse_overflow(slices, row["name"])
+        await fill_slices(conn, row, slices)
+    return settle(chosen, persons)
 
 
 async def _keep(conn: Connection, round_id: int, chosen: Selection, written: Written) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 from pyroaring import AbstractBitMap, BitMap
 
 from outreach.clock import in_beijing
+from outreach.db.arrays import fetch_arrays
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
 from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
-from outreach.labels.bitmaps import union
+from outreach.labels.bitmaps import from_array, to_array, union
 from outreach.runtime import Runtime
 
 SQL = load_queries(__file__)
@@ -104,11 +105,12 @@ async def _at_ceiling(
         "least": max(1, quota.messages - len(standing)),
     }
     query = SQL["contacted"] if few is None else SQL["few_contacted"]
-    rows = await (await conn.execute(query, {**keys, "few": list(few or ())})).fetchall()
+    rows = await fetch_arrays(conn, query, {**keys, "few": to_array(few or BitMap())})
     often = [BitMap() for _ in range(quota.messages)]
     for found in rows:
+        members = from_array(found["ids"])
         for times in range(found["times"]):
-            often[times] |= BitMap(found["ids"])
+            often[times] |= members
     for found in standing:
         members = BitMap.deserialize(found["data"])
         for times in reversed(range(1, quota.messages)):

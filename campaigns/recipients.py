@@ -3,16 +3,16 @@
 A round that is planned at once and a lap that grows (`trigger_rounds`) write the same rows.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 from pyroaring import AbstractBitMap, BitMap
 
 from campaigns.exclusions import Exclusion, move
-from campaigns.persons import IN_CARE, READS_MONGOLIAN, Persons, find_persons
+from campaigns.persons import IN_CARE, READS_MONGOLIAN, Persons
 from campaigns.selection import Selection
 from outreach.db.copy import copy_columns
 from outreach.db.pool import Connection
@@ -21,6 +21,8 @@ from outreach.labels.evaluate import Frozen
 from outreach.ledger.reasons import DETOURS
 
 SQL = load_queries(__file__)
+
+_DETOURS = {"in_care": IN_CARE, "mongolian": READS_MONGOLIAN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,18 @@ class Written:
     detours: list[Exclusion]
 
 
-async def append_recipients(
-    conn: Connection, period: int, round_id: int, reach: Mapping[str, Any]
-) -> dict[str, BitMap]:
-    """Write recipients behind the last position of a round; what `sets_of` says of them. `reach` is what
-    `find_persons` wants.
+async def append_recipients(conn: Connection, period: int, round_id: int, persons: Persons) -> None:
+    """Write those whom some rung reaches behind the last position of a round.
 
     They stand in the order of the organisation, so that a batch touches few org units and its counters few
     rows, and behind the last position, so that nobody who was cut is passed again.
     """
-    persons = await find_persons(conn, reach)
     keys = {"period": period, "round_id": round_id}
     behind = await (await conn.execute(SQL["last_position"], keys)).fetchone()
     assert behind is not None
     told = np.flatnonzero(persons.reach)
     in_order = told[np.argsort(persons.ranks[told], kind="stable")]
     await write_recipients(conn, period, round_id, persons.take(in_order), behind["last"])
-    return sets_of(persons)
 
 
 async def write_recipients(
@@ -57,36 +54,29 @@ async def write_recipients(
 ) -> None:
     """Write persons whom some rung reaches at the next positions, in the order in which they stand."""
     count = len(persons.ids)
-    first_steps = np.log2(persons.reach & -persons.reach)
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         "period": np.full(count, period, np.int32),
         "round_id": np.full(count, round_id, np.int32),
         "position": np.arange(behind + 1, behind + 1 + count, dtype=np.int32),
         "person_id": persons.ids.astype(np.int32),
         "org_id": persons.org_ids.astype(np.int32),
         "reach": persons.reach.astype(np.int16),
-        "first_step": first_steps.astype(np.int16),
+        "first_step": persons.first_rungs().astype(np.int16),
     }
     await copy_columns(conn, "recipient", columns, ("taxpayer_ids", persons.counts, persons.households))
 
 
-def sets_of(persons: Persons) -> dict[str, BitMap]:
-    """The households `reached`, those whom no rung suits (`unsuited`), and who takes which detour."""
+def settle(chosen: Selection, persons: Persons) -> Written:
+    """Move whoever turned out to have no way in, or no rung that suits her, to that exclusion."""
     is_reached = persons.reach > 0
-    return {
-        "reached": persons.households_of(is_reached),
-        "unsuited": persons.households_of(~is_reached),
-        "in_care": persons.households_of(is_reached & (persons.apart & IN_CARE > 0)),
-        "mongolian": persons.households_of(is_reached & (persons.apart & READS_MONGOLIAN > 0)),
-    }
-
-
-def settle(chosen: Selection, filled: Mapping[str, BitMap]) -> Written:
-    """Move whoever turned out to have no way in to that exclusion. `filled` is what `sets_of` says."""
-    reached, unsuited = filled["reached"], filled["unsuited"]
+    reached, unsuited = persons.households_of(is_reached), persons.households_of(~is_reached)
     exclusions = move(chosen.exclusions, "other_way", unsuited)
     exclusions = move(exclusions, "no_address", chosen.planned - reached - unsuited)
-    return Written(reached, exclusions, [Exclusion(reason, filled[reason]) for reason in DETOURS])
+    detours = [
+        Exclusion(reason, persons.households_of(is_reached & (persons.apart & _DETOURS[reason] > 0)))
+        for reason in DETOURS
+    ]
+    return Written(reached, exclusions, detours)
 
 
 async def keep_set(

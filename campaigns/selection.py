@@ -73,7 +73,7 @@ async def select_households(
 def reach_parameters(
     row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], chosen: Selection
 ) -> dict[str, Any]:
-    """What `find_persons` and `persons_reached` (migration 0031) want to know; sets as ascending arrays."""
+    """What `find_persons` wants to know; the sets as ascending arrays."""
     return {
         "planned": to_array(chosen.planned),
         "care": to_array(chosen.care),

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from pyroaring import BitMap
 
-from campaigns.persons import Persons, find_persons
-from campaigns.recipients import sets_of, write_recipients
+from campaigns.persons import Persons
+from campaigns.recipients import write_recipients
 from campaigns.selection import Selection
 from campaigns.staggering import (
     Cell,
@@ -63,22 +63,21 @@ async def cut_slices(
     cache: SetCache,
     row: Mapping[str, Any],
     chosen: Selection,
-    reach: Mapping[str, Any],
+    persons: Persons,
     *,
     moment: datetime,
 ) -> Slices | None:
     """The slices of a round that starts at a moment; None where all are told at once.
 
-    `row` holds `id`, `org_id`, `ends_at`, `stagger` and `canary_permille`; `reach` what `find_persons` wants.
-    Whoever does not fit is in `layout.unplaced`. Raises ExpressionInvalid, and InvalidInput for a day
-    of a year whose holidays are not known.
+    `row` holds `id`, `org_id`, `ends_at`, `stagger` and `canary_permille`. Whoever does not fit is in
+    `layout.unplaced`. Raises ExpressionInvalid, and InvalidInput for a day of a year whose holidays are not
+    known.
     """
     rule = read_stagger(row["stagger"]) or (_AT_ONCE if row["canary_permille"] else None)
     if rule is None:
         return None
     calendar = await load_calendar(conn, row["org_id"])
     days = days_of(moment, row["ends_at"], lambda day: _opens(day, rule, calendar))
-    persons = await find_persons(conn, reach)
     codes = await _codes(conn, cache, rule, chosen.planned, persons, row["org_id"])
     codes = _canary(row, rule, codes, persons, days[0][0] if days else None)
     halls = await _halls(conn, rule, persons)
@@ -100,8 +99,8 @@ def refuse_overflow(slices: Slices, name: str) -> None:
         )
 
 
-async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) -> dict[str, BitMap]:
-    """Write recipients and slices; returns what `append_recipients` returns."""
+async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) -> None:
+    """Write recipients and slices."""
     cells = slices.layout.cells
     sizes, rule = slices.rule.sizes(), slices.rule
     told = slices.persons.take(_in_turn(slices.queue, cells))
@@ -127,7 +126,6 @@ async def fill_slices(conn: Connection, row: Mapping[str, Any], slices: Slices) 
     if slices.canary:
         canary = {"round_id": row["id"], "position": slices.canary}
         await conn.execute(SQL["begin_canary"], canary)
-    return sets_of(slices.persons)
 
 
 async def _halls(conn: Connection, rule: Stagger, persons: Persons) -> Ints:

@@ -15,6 +15,7 @@ from pyroaring import BitMap
 
 from campaigns.approval import still_binds
 from campaigns.exclusions import Exclusion
+from campaigns.persons import find_persons
 from campaigns.recipients import append_recipients, keep_set, settle
 from campaigns.selection import Selection, reach_parameters, select_households
 from outreach.db.pool import Connection
@@ -141,9 +142,9 @@ async def _fill(
     chosen: Selection,
 ) -> dict[tuple[str, str], BitMap]:
     """Write the recipients at the next positions; the members of every set that the lap gains."""
-    reach = reach_parameters(rule, steps, chosen)
-    filled = await append_recipients(conn, occurrence["period"], occurrence["id"], reach)
-    written = settle(chosen, filled)
+    persons = await find_persons(conn, reach_parameters(rule, steps, chosen))
+    await append_recipients(conn, occurrence["period"], occurrence["id"], persons)
+    written = settle(chosen, persons)
     sets = {("audience", ""): chosen.audience, ("planned", ""): written.planned}
     return sets | _as_sets("exclusion", written.exclusions) | _as_sets("detour", written.detours)
 

@@ -7,6 +7,8 @@ and adding taxpayers moves nobody from one part to another.
 import numpy as np
 from pyroaring import AbstractBitMap, BitMap
 
+from outreach.labels.bitmaps import from_array, to_array
+
 WHOLE = 1000
 """Parts are told in thousandths."""
 
@@ -18,9 +20,9 @@ def drawn(members: AbstractBitMap, low: int, high: int, seed: int) -> BitMap:
     nobody in common, and all of them together are everybody."""
     if low >= high or not members:
         return BitMap()
-    ids = np.array(members.to_array(), dtype=np.uint64)
+    ids = to_array(members).astype(np.uint64)
     place = _mix(ids, seed) % np.uint64(WHOLE)
-    return BitMap(ids[(place >= np.uint64(low)) & (place < np.uint64(high))].astype(np.uint32))
+    return from_array(ids[(place >= np.uint64(low)) & (place < np.uint64(high))].astype(np.uint32))
 
 
 def _mix(ids: np.ndarray, seed: int) -> np.ndarray:

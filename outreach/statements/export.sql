@@ -1,6 +1,6 @@
 -- name: plan
 -- The newest document of each household, in parts by the unit that looks after her: one hall, one bundle. Who reads
--- Mongolian is who gets no plain SMS (persons_reached, migration 0031): the contact's language, or the label.
+-- Mongolian is who gets no plain SMS (campaigns/persons.py): the contact's language, or the label.
 with newest as (
     select distinct on (s.taxpayer_id) s.id, t.org_id,
            %(mongolian)s::text = 'all'

@@ -1,5 +1,6 @@
-"""Whom households are told through: `find_persons` says what `persons_reached` says, for any ladder."""
+"""Whom households are told through: `find_persons` says what the same rule in SQL says, for any ladder."""
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,7 +30,9 @@ join org_unit u on u.id = r.org_id order by person_id
 
 
 async def settle(rt: Runtime, rng: Random) -> None:
-    """Persons with any number of households and all that can keep a rung from them; ids with wide gaps."""
+    """Persons with any number of households and all that can keep a rung from them; ids with wide gaps; and
+    the rule in SQL."""
+    await rt.db.execute((Path(__file__).parent / "persons_reached.sql").read_text())
     people = [
         town.Household(
             n if n % 50 < 25 else n * 100,
@@ -74,7 +77,7 @@ def wanted(planned: list[int], ladder: list[str], topic: str, *, call_first: boo
 
 
 @pytest.mark.parametrize("ladder", LADDERS, ids="-".join)
-async def test_the_persons_are_those_of_the_forecast(rt: Runtime, ladder: list[str]) -> None:
+async def test_the_persons_are_those_of_the_rule_in_sql(rt: Runtime, ladder: list[str]) -> None:
     rng = Random(str(ladder))
     await settle(rt, rng)
     rows = await rt.db.fetch("select id from taxpayer order by id")
