@@ -13,12 +13,13 @@ from statistics import median
 from outreach.analytics.report import campaign_report
 from outreach.labels.cache import SetCache
 from outreach.runtime import Runtime
-from tests.bench.population import EVERYBODY, PART, PROVINCE, settle
+from tests.bench.population import EVERYBODY, PART, PROVINCE, come_to_rest, settle
 from tests.bench.round import Play, play
 from tests.bench.rows import Row, cost
 from tests.bench.stage import staged, working
 
 _SMALL, _LARGE = "iit.topup_expected", "iit.refund_expected"
+_SIZES, _QUICK_SIZES = (10_000, 100_000, 1_000_000, 5_000_000), (2_000, 10_000, 30_000, 60_000)
 _SPREAD = 15.0
 _WORKER_BUDGET, _REPORT_BUDGET = 300, 100
 _REPORTS = 7
@@ -28,9 +29,10 @@ _LONG_ENOUGH, _REPEATED = 500_000, 5
 
 async def run(rt: Runtime, quick: bool) -> list[Row]:
     """2,000, 10,000, 30,000 and 60,000 messages when quick."""
-    sizes = (2_000, 10_000, 30_000, 60_000) if quick else (10_000, 100_000, 1_000_000, 5_000_000)
+    sizes = _QUICK_SIZES if quick else _SIZES
     labels = dict(zip((PART, _SMALL, _LARGE, EVERYBODY), sizes, strict=True))
     await settle(rt, sizes[-1], sizes[0], {_SMALL: sizes[1], _LARGE: sizes[2]})
+    await come_to_rest(rt)
     rows: list[Row] = []
     costs: list[float] = []
     async with staged(rt, ("sms",)) as stage:

@@ -23,7 +23,7 @@ from outreach.rehearsal import add_gateways, file_templates, free_ports
 from outreach.runtime import Runtime
 from tests import town
 from tests.bench.meters import between, read, server_pids
-from tests.bench.population import EVERYBODY, PART, settle
+from tests.bench.population import EVERYBODY, PART, come_to_rest, settle
 from tests.bench.rows import Row, cost, rate
 from tests.bench.stage import write_templates
 
@@ -51,7 +51,7 @@ async def run(rt: Runtime, quick: bool) -> list[Row]:
     sizes = {PART: 10_000, _SMALL: count // 10, EVERYBODY: count}
     await settle(rt, count, sizes[PART], {_SMALL: sizes[_SMALL]})
     await _give_reasons(rt, count)
-    await _come_to_rest(rt)
+    await come_to_rest(rt)
     await town.set_clock(rt, town.START)
     await write_templates(rt)
     await file_templates(rt, await add_gateways(rt, free_ports(), rate=_RATE, quiet_seconds=900.0))
@@ -116,12 +116,6 @@ async def _give_reasons(rt: Runtime, count: int) -> None:
             " from unnest(%s::int[]) as n",
             (_EARLIER, town.START, town.START, list(_chosen(count, _CONTACTED))),
         )
-
-
-async def _come_to_rest(rt: Runtime) -> None:
-    """A registry that was filled long ago: nothing is left of the load for the freeze, or beside it."""
-    for table in ("taxpayer", "person", "contact", "address", "opt_out", "message"):
-        await rt.db.execute(f"vacuum (analyze) {table}")
 
 
 async def _draft(rt: Runtime, code: str, segment: str) -> None:
