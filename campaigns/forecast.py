@@ -10,17 +10,19 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import AbstractBitMap
 
 from campaigns.exclusions import Exclusion
 from campaigns.filings import Unfiled, find_unfiled
 from campaigns.occurrences import whole_season
-from campaigns.persons import Persons, find_persons
+from campaigns.persons import Persons, find_persons, spots_of
 from campaigns.recipients import settle
 from campaigns.selection import reach_parameters, select_households
 from campaigns.slicing import Slices, cut_slices
 from campaigns.templates import SPOKEN
 from campaigns.timing import Load, Timing, schedule, schedule_days
+from outreach.db.arrays import Ints
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput, NotFound
@@ -38,8 +40,6 @@ COUNTED = 20_000
 SAMPLES = 3
 _BULK_SHARE = 0.9
 _CENT = Decimal("0.01")
-_SPREAD = 2_654_435_761
-"""Multiplied by it (Knuth), neighbouring ids fall far from each other."""
 
 
 class _Example(NamedTuple):
@@ -131,11 +131,12 @@ async def forecast(
     persons = await find_persons(conn, reach_parameters(row, steps, chosen))
     written = settle(chosen, persons)
     told = persons.take(np.flatnonzero(persons.reach))
-    people = _examples(told)
+    firsts = told.first_rungs()
+    people = _examples(told, firsts)
     accounts = {one["channel"]: one for one in await (await conn.execute(SQL["accounts_ahead"])).fetchall()}
     rungs = tuple(
         [
-            await _rung(rt, conn, cache, step, _beginners(told, step["step"]), people, accounts)
+            await _rung(rt, conn, cache, step, _beginners(told, firsts == step["step"]), people, accounts)
             for step in steps
         ]
     )
@@ -148,18 +149,17 @@ async def forecast(
     return Forecast(*sizes, tuple(written.exclusions), rungs, timing, missing, slices, row["waits"], unfiled)
 
 
-def _beginners(told: Persons, step: int) -> tuple[int, int]:
-    """How many persons and households begin at a rung."""
-    own = told.first_rungs() == step
+def _beginners(told: Persons, own: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many persons and households they are."""
     return int(own.sum()), int(told.counts[own].sum())
 
 
-def _examples(told: Persons) -> list[_Example]:
+def _examples(told: Persons, firsts: Ints) -> list[_Example]:
     """Some for each first rung, spread evenly and always the same: all, where there are not too many."""
-    firsts, spots = told.first_rungs(), told.ids * _SPREAD % 2**32
-    in_order = np.lexsort((told.ids, spots, firsts))
+    in_order = np.lexsort((told.ids, spots_of(told.ids), firsts))
     own = [in_order[firsts[in_order] == step][:COUNTED] for step in np.unique(firsts)]
-    some = told.take(np.concatenate([in_order[:0], *own]))
+    chosen = np.concatenate([in_order[:0], *own])
+    some = told.take(chosen)
     households = np.split(some.households, np.cumsum(some.counts)[:-1]) if len(some.ids) else []
     return [
         _Example(Addressee(person, ids.tolist(), org_id), reach, first)
@@ -168,7 +168,7 @@ def _examples(told: Persons) -> list[_Example]:
             households,
             some.org_ids.tolist(),
             some.reach.tolist(),
-            some.first_rungs().tolist(),
+            firsts[chosen].tolist(),
             strict=True,
         )
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pyroaring import BitMap
 
-from campaigns.persons import Persons
+from campaigns.persons import SPOTS, Persons, spots_of
 from campaigns.recipients import write_recipients
 from campaigns.selection import Selection
 from campaigns.staggering import (
@@ -40,8 +40,6 @@ from outreach.registry.working_days import WorkCalendar, load_calendar
 
 SQL = load_queries(__file__)
 
-_SPOTS = 2**32
-"""Every person has a fixed spot below this number; the first spots are the canary."""
 _AT_ONCE = Stagger(opens=time())
 
 
@@ -197,9 +195,9 @@ def _canary(row: Mapping[str, Any], rule: Stagger, codes: Ints, persons: Persons
     sizes = rule.sizes()
     early = [code for code in range(sizes[0] * sizes[1] * sizes[2]) if may_open(code, rule, first)]
     may_lead = (persons.reach > 0) & np.isin(codes, early)
-    spots = _spots(persons.ids + row["id"] * 7919)
-    least = int(spots[may_lead].min(initial=_SPOTS))
-    below = max(row["canary_permille"] * _SPOTS // 1000, least + 1)
+    spots = spots_of(persons.ids + row["id"] * 7919)
+    least = int(spots[may_lead].min(initial=SPOTS))
+    below = max(row["canary_permille"] * SPOTS // 1000, least + 1)
     return np.where(may_lead & (spots < below), -1, codes)
 
 
@@ -217,7 +215,7 @@ async def _codes(
     last = (
         await _places(conn, cache, waves, ids, org_id)
         if waves or rule.shares < 2
-        else _spots(ids) * rule.shares // _SPOTS
+        else spots_of(ids) * rule.shares // SPOTS
     )
     codes = encode([*places, last], rule.sizes())[np.searchsorted(ids, persons.households)]
     return np.minimum.reduceat(codes, np.cumsum(persons.counts) - persons.counts).astype(np.int64)
@@ -236,8 +234,3 @@ async def _places(
         members = np.array(BitMap(frozen[str(number)].members).to_array(), dtype=np.int64)
         places[np.isin(ids, members, assume_unique=True)] = number
     return places
-
-
-def _spots(ids: Ints) -> Ints:
-    # Fibonacci hashing (Knuth 6.4): neighbours come apart, and nobody moves when others come and go.
-    return ids * 2654435761 % _SPOTS

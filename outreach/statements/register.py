@@ -11,12 +11,14 @@ from typing import Any
 
 from pyroaring import BitMap
 
+from outreach.db.arrays import fetch_arrays
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput
 from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import Vault
+from outreach.labels.bitmaps import from_array
 from outreach.ledger.reached import reached_by_round
 from outreach.registry.search import mask_name
 from outreach.runtime import Runtime
@@ -137,9 +139,8 @@ async def reached_count(conn: Connection, actor: Actor, code: str, year: int, ro
     if not rounds.reached:
         return 0
     params = {"code": code, "year": year, "path": actor.org_path}
-    row = await (await conn.execute(_SQL["members"], params)).fetchone()
-    assert row is not None
-    return BitMap(row["ids"]).intersection_cardinality(rounds.reached)
+    (found,) = await fetch_arrays(conn, _SQL["members"], params)
+    return from_array(found["ids"]).intersection_cardinality(rounds.reached)
 
 
 def display_name(vault: Vault, row: Mapping[str, Any]) -> str:

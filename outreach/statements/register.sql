@@ -25,7 +25,7 @@ order by r.taxpayer_id limit %(limit)s;
 
 -- name: members
 -- Whose reached households are counted.
-select coalesce(array_agg(r.taxpayer_id), '{}') as ids
+select array_agg(r.taxpayer_id) as ids
 from register_row r join taxpayer t on t.id = r.taxpayer_id join org_unit o on o.id = t.org_id
 where r.benefit_code = %(code)s and r.year = %(year)s and o.path like %(path)s || '%%';
 
