@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from typing import Any
@@ -21,7 +21,7 @@ from tests import town
 from tests.season.behaviour import EVENING, MORNING, Model, refuse_today, tell
 from tests.season.books import STATES, Books, Entries, new_entries, turn_page
 from tests.season.judge import Judge, Played, alone, arms, expected_exclusions, judge_sends, wanted
-from tests.season.ledger import compare_day, rounds_of
+from tests.season.ledger import Compared, compare_day, rounds_of
 from tests.season.officers import Office, judge_worklists, work_today
 from tests.season.plan import FIRST_DAY
 from tests.season.rest import rest
@@ -71,9 +71,9 @@ async def live(season: Season, today: date) -> dict[str, Any]:
     expected = {one.id: expected_exclusions(season.judge, one, day) for one in starting}
     wrong = await _send(season, today, starting)
     with watch.phase("books"):
-        entries, rounds, unlike = await _settled(season, today)
+        entries, rounds, compared = await _settled(season, today)
         turn_page(season.books, entries)
-    wrong += unlike + judge_sends(season.judge, today, entries, rounds)
+    wrong += compared.wrong + judge_sends(season.judge, today, entries, rounds, compared.doubtful)
     record["sent"] = {channel: _by_state(held) for channel, held in entries.items()}
     with watch.phase("judging"):
         record["rounds"], more = await _judge_rounds(season, expected)
@@ -131,23 +131,18 @@ def _runs(one: Played, today: date) -> bool:
     return one.wave.starts_at.date() <= today <= one.wave.ends_at.date()
 
 
-async def _settled(
-    season: Season, today: date
-) -> tuple[dict[str, Entries], dict[str, np.ndarray], list[str]]:
+async def _settled(season: Season, today: date) -> tuple[dict[str, Entries], dict[str, np.ndarray], Compared]:
     """The day's entries once books and ledger agree and no report is on its way, or what remains unlike."""
     rt, began = season.stage.rt, time.monotonic()
     while True:
         entries = await new_entries(season.books)
         rounds = await rounds_of(rt, entries)
-        unlike = await compare_day(rt, _moment(today, clock()), entries, rounds)
-        if not unlike and not any(held.pending for held in entries.values()):
-            return entries, rounds, []
+        compared = await compare_day(rt, _moment(today, clock()), entries, rounds)
+        if not compared.wrong and not any(held.pending for held in entries.values()):
+            return entries, rounds, compared
         if time.monotonic() - began > _PATIENCE:
-            return (
-                entries,
-                rounds,
-                [f"books and ledger differ: {one}" for one in unlike or ["reports are missing"]],
-            )
+            unlike = [f"books and ledger differ: {one}" for one in compared.wrong or ["reports are missing"]]
+            return entries, rounds, replace(compared, wrong=unlike)
         await asyncio.sleep(_SETTLES_SECONDS)
 
 

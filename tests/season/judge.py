@@ -16,6 +16,7 @@ from tests.season.plan import FIRST_DAY, Caps, Wave
 
 QUOTA_DAYS = 7
 _LONG_AGO = -1000
+_NOBODY = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +66,33 @@ def wanted(judge: Judge, played: Played) -> np.ndarray:
 
 
 def judge_sends(
-    judge: Judge, today: date, entries: Mapping[str, Entries], rounds: Mapping[str, np.ndarray]
+    judge: Judge,
+    today: date,
+    entries: Mapping[str, Entries],
+    rounds: Mapping[str, np.ndarray],
+    doubtful: Mapping[int, np.ndarray],
 ) -> list[str]:
-    """What was wrong with the day's sends, in words; the day is remembered."""
+    """What was wrong with the day's sends, in words; the day is remembered. `doubtful`: by round, persons of
+    whom nobody can tell yet whether they were told: they load this day, not the later one on which it is
+    found out that they were not, and they are told."""
     wrong = []
-    for round_id in sorted({int(one) for held in rounds.values() for one in np.unique(held)}):
+    booked = {int(one) for held in rounds.values() for one in np.unique(held)}
+    for round_id in sorted(booked | doubtful.keys()):
         if round_id not in judge.rounds:
             wrong.append(f"booked for no round: {round_id}")
             continue
         played = judge.rounds[round_id]
         told = {channel: held.person[rounds[channel] == round_id] for channel, held in entries.items()}
-        wrong += [f"{played.wave.name}: {one}" for one in _judge_round(judge, today, played, told)]
+        unsure = doubtful.get(round_id, _NOBODY)
+        wrong += [f"{played.wave.name}: {one}" for one in _judge_round(judge, today, played, told, unsure)]
     return wrong
 
 
-def _judge_round(judge: Judge, today: date, played: Played, told: Mapping[str, np.ndarray]) -> list[str]:
+def _judge_round(
+    judge: Judge, today: date, played: Played, told: Mapping[str, np.ndarray], unsure: np.ndarray
+) -> list[str]:
     people, day = judge.model.people, (today - FIRST_DAY).days
-    persons = np.unique(np.concatenate(list(told.values())))
+    persons = np.unique(np.concatenate([_NOBODY, *told.values()]))
     may = np.zeros(people.count + 1, dtype=bool)
     may[people.person[wanted(judge, played)]] = True
     wrong = [
@@ -93,9 +104,9 @@ def _judge_round(judge: Judge, today: date, played: Played, told: Mapping[str, n
         soon = (judge.last_round[persons] != played.id) & (day - judge.last_day[persons] < QUOTA_DAYS)
         wrong.append(_said(int(soon.sum()), f"told twice within {QUOTA_DAYS} days"))
     met = judge.met.setdefault(played.id, np.zeros(people.count + 1, dtype=bool))
-    fresh = persons[~met[persons]]
-    wrong += _judge_load(judge, today, played, fresh, len(persons))
-    met[persons] = True
+    loading = np.union1d(persons, unsure)
+    wrong += _judge_load(judge, today, played, loading[~met[loading]], len(persons))
+    met[loading] = True
     judge.last_round[persons] = played.id
     judge.last_day[persons] = day
     return [one for one in wrong if one]

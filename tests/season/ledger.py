@@ -1,6 +1,8 @@
 """The day's sends in the ledger against what the gateways booked: person by person, state by state."""
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -31,6 +33,15 @@ _BOOKED = {
 _PERSONS = 2**32
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Where ledger and books of a day differ, in words; `doubtful`: by round, the persons of whom the ledger
+    cannot tell yet whether they were told, because no answer came to the request."""
+
+    wrong: list[str]
+    doubtful: Mapping[int, np.ndarray]
+
+
 async def rounds_of(rt: Runtime, entries: Mapping[str, Entries]) -> dict[str, np.ndarray]:
     """The round of every entry, by its batch; 0 where the ledger knows none."""
     known = sorted({int(one) for held in entries.values() for one in np.unique(held.batch)})
@@ -45,12 +56,15 @@ async def rounds_of(rt: Runtime, entries: Mapping[str, Entries]) -> dict[str, np
 
 async def compare_day(
     rt: Runtime, day: datetime, entries: Mapping[str, Entries], rounds: Mapping[str, np.ndarray]
-) -> list[str]:
-    """Where ledger and books of a day differ, in words; nothing if they are equal. `day`: its midnight."""
+) -> Compared:
+    """A day's sends, person by person. `day`: its midnight."""
     window = {"first": day, "last": day + timedelta(days=1)}
     periods = [row["period"] for row in await rt.db.fetch(_PERIODS, window)]
     rows = await rt.db.fetch(_SENT, {**window, "periods": periods})
-    wrong = []
+    wrong, doubtful = [], defaultdict(list)
+    for row in rows:
+        if row["doubtful"]:
+            doubtful[row["round_id"]] += row["persons"]
     for channel in sorted({*entries, *(row["channel"] for row in rows)}):
         own = [row for row in rows if row["channel"] == channel]
         held = _sorted(
@@ -71,7 +85,7 @@ async def compare_day(
             wrong.append(
                 f"{channel}: {len(booked)} booked, {len(held)} in the ledger, {more} and {less} unlike"
             )
-    return wrong
+    return Compared(wrong, {round_id: np.unique(persons) for round_id, persons in doubtful.items()})
 
 
 def _code(round_id: object, state: object, persons: object) -> np.ndarray:

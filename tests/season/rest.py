@@ -18,6 +18,7 @@ select (select at from scheduler_tick) as tick,
         where (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
        ) as unmerged,
        (select count(*)::int from receipt_orphan) as orphans,
+       (select count(*)::int from gateway_pace where breaker = 'open') as broken,
        (select last_value from receipt_id) as receipts,
        (select coalesce(sum(n), 0)::int from handover_count) as handed,
        (select count(*)::int from work_item where state = 'open') as items,
@@ -27,9 +28,10 @@ select (select at from scheduler_tick) as tick,
        (select array_agg(array[id, coalesce(planned, -1), (finished_at is null)::int] order by id)
         from round) as rounds
 """
-"""All but the last tick must stand still; what is open, unmerged or resting must be gone."""
+"""All but the last tick must stand still; what is open, unmerged or resting must be gone, and every account
+take messages again: what only a broken one could send has not been cut."""
 
-_WAITING = ("open", "resting", "unmerged", "orphans")
+_WAITING = ("open", "resting", "unmerged", "orphans", "broken")
 
 
 async def rest(rt: Runtime, households: int, *, quiet: bool = False) -> float:

@@ -34,10 +34,18 @@ def free(judge: Judge, round_id: int, count: int) -> np.ndarray:
     return np.unique(people.person[may])[:count]
 
 
-def told(judge: Judge, round_id: int, persons: np.ndarray, day: date = TUESDAY) -> str:
-    """What the judge says if these got a text message."""
+def told(
+    judge: Judge,
+    round_id: int,
+    persons: np.ndarray,
+    day: date = TUESDAY,
+    *,
+    doubtful: np.ndarray | None = None,
+) -> str:
+    """What the judge says if these got a text message, and of those `doubtful` nobody knows."""
     entries = {"sms": Entries(np.zeros(len(persons)), persons, np.ones(len(persons), dtype=np.int8))}
-    return "; ".join(judge_sends(judge, day, entries, {"sms": np.full(len(persons), round_id)}))
+    unsure = {} if doubtful is None else {round_id: doubtful}
+    return "; ".join(judge_sends(judge, day, entries, {"sms": np.full(len(persons), round_id)}, unsure))
 
 
 def test_what_is_as_it_should_be_passes(judge: Judge) -> None:
@@ -80,6 +88,15 @@ def test_a_cap_of_the_day_and_of_a_hall(judge: Judge) -> None:
     crowd = crowd[people.hall[crowd] == people.hall[crowd[0]]][:60]
     judge.rounds = {**judge.rounds, URGENT: Played(URGENT, WAVES[1], Caps(500, len(crowd) - 1), False)}
     assert "1 over the cap" in told(judge, URGENT, crowd)
+
+
+def test_a_request_without_an_answer_loads_its_own_day(judge: Judge) -> None:
+    judge.rounds = {SPREAD: Played(SPREAD, WAVES[1], Caps(100, 100), False)}
+    first, second = np.array_split(free(judge, SPREAD, 200), 2)
+    assert told(judge, SPREAD, first[3:], doubtful=first[:3]) == ""
+    assert told(judge, SPREAD, np.append(second, first[:3]), date(2026, 3, 18)) == ""
+    judge.met.clear()
+    assert "1 over the cap of 100 a day" in told(judge, SPREAD, first, doubtful=second[:1])
 
 
 def test_a_reminder_soon_after_another_round(judge: Judge) -> None:
