@@ -94,6 +94,7 @@ class Books:
 
     def __init__(self) -> None:
         self.entries: list[BookEntry] = []
+        self._reported = {"delivered": 0, "failed": 0, "read": 0}
 
     def record(self, *, key: str, address: str, ref: str, text: str = "", parts: int = 1) -> BookEntry:
         """Write down an acceptance."""
@@ -104,17 +105,16 @@ class Books:
     def mark(self, number: int, state: str) -> None:
         """Note what was reported of an entry: `delivered`, `failed` or `read`."""
         entry = self.entries[number]
+        if entry.state in self._reported:
+            self._reported[entry.state] -= 1
+        self._reported[state] += 1
         self.entries[number] = BookEntry(
             entry.number, entry.key, entry.address, entry.ref, entry.text, entry.parts, state
         )
 
     def totals(self) -> dict[str, int]:
         """Entries by state, and `accepted` for all of them."""
-        counts = {"accepted": len(self.entries), "delivered": 0, "failed": 0, "read": 0}
-        for entry in self.entries:
-            if entry.state != "accepted":
-                counts[entry.state] += 1
-        return counts
+        return {"accepted": len(self.entries), **self._reported}
 
 
 _NUMBER = re.compile(r"编号：([0-9a-z]{1,16})(?![0-9A-Za-z])")

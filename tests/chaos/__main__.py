@@ -1,11 +1,11 @@
 """Kill, freeze, cut and flood at random, and let the gateway's books judge.
 
     python -m tests.chaos [--seeds 1-50] [--count N] [--class A,B,…] [--mutant NAME,…] [--json FILE]
-                          [--table] [--logs DIR]
+                          [--table] [--logs DIR] [--soak BLOWS]
 
 Every run has a line, and a record in FILE as soon as it ends; runs that stand there are not repeated, so a
 series can be ended at any time and taken up again. The exit code is 1 if a gate does not hold, or a mutant
-was not caught (docs/chaos.md).
+was not caught (docs/chaos.md). With --soak the messages are spread over an hour, the blows too.
 """
 
 import argparse
@@ -23,9 +23,10 @@ import uvloop
 from rich.console import Console
 
 from outreach.logs import configure_logs
-from tests.chaos.ground import Tempo, prepared
+from tests.chaos.ground import SOAK, Tempo, prepared
 from tests.chaos.kinds import KINDS
 from tests.chaos.mutants import MUTANTS
+from tests.chaos.plan import soak_plan
 from tests.chaos.run import Record, run, run_name
 
 _COUNT = 30_000
@@ -68,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="the records; runs that stand there are not repeated")
     parser.add_argument("--table", action="store_true", help="only print what stands in FILE, with its sums")
     parser.add_argument("--logs", type=Path, help="keep what the processes wrote")
+    parser.add_argument("--soak", type=int, metavar="BLOWS", help="spread over an hour, with so many blows")
     options = parser.parse_args()
     options.kinds = options.kinds.split(",")
     options.mutants = options.mutants.split(",") if options.mutants else []
@@ -116,9 +118,11 @@ async def _series(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     good = True
     mutant = MUTANTS.get(jobs[0][2])
-    async with prepared(folder, options.count, Tempo(), mutant.servers if mutant else None) as ground:
+    tempo = SOAK if options.soak else Tempo()
+    async with prepared(folder, options.count, tempo, mutant.servers if mutant else None) as ground:
         for kind, seed, _ in jobs:
-            record = await run(ground, KINDS[kind], seed, options.count, mutant)
+            strikes = soak_plan(KINDS[kind], seed, options.soak, tempo.lease) if options.soak else None
+            record = await run(ground, KINDS[kind], seed, options.count, mutant, strikes=strikes)
             records.append(record)
             if options.json:
                 _write(options.json, records)

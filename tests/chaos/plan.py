@@ -24,6 +24,7 @@ BLOWS = (
 _OFTEN = ("kill_worker", "kill_worker", "kill_worker", "stop_worker", "storm", "storm")
 _MESSAGES_PER_STRIKE = 1500
 _FEWEST = 5
+_EARLY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,14 @@ def make_plan(kind: Kind, seed: int, count: int, lease: float) -> list[Strike]:
         blows[0] = "kill_worker"
     blows += chance.choices(BLOWS + _OFTEN, k=number - len(blows))
     chance.shuffle(blows)
-    return [_strike(kind, blow, chance, lease) for blow in blows]
+    return [_strike(kind, blow, chance, lease, _EARLY) for blow in blows]
+
+
+def soak_plan(kind: Kind, seed: int, number: int, lease: float) -> list[Strike]:
+    """So many strikes of every kind, spread over the whole of a long run."""
+    chance = random.Random(f"soak:{kind.name}:{seed}")
+    blows = chance.choices(BLOWS + _OFTEN, k=number)
+    return [_strike(kind, blow, chance, lease, early=0.0) for blow in blows]
 
 
 def clock_off(kind: Kind, seed: int) -> float:
@@ -62,10 +70,11 @@ def mutant_plan(mutant: Mutant) -> list[Strike]:
     return [Strike(blow, share, None, 0.1, number % 2) for number, (blow, share) in enumerate(mutant.blows)]
 
 
-def _strike(kind: Kind, blow: str, chance: random.Random, lease: float) -> Strike:
-    early = chance.random() < 0.25
-    after = chance.uniform(0.0, 4.0) if early else None
-    share = None if early else chance.uniform(0.02, 0.97)
+def _strike(kind: Kind, blow: str, chance: random.Random, lease: float, early: float) -> Strike:
+    """`early`: the share of strikes that fall in the first seconds, whatever has been sent by then."""
+    soon = chance.random() < early
+    after = chance.uniform(0.0, 4.0) if soon else None
+    share = None if soon else chance.uniform(0.02, 0.97)
     # A worker asleep for longer than its lease is overtaken; longer than that and the quiet time together is
     # more than the protocol promises to survive (docs/delivery.md, what is assumed).
     seconds = lease * chance.uniform(1.1, 1.5) if blow == "freeze_worker" else chance.uniform(0.05, 1.5)

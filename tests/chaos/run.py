@@ -21,9 +21,10 @@ from tests.chaos.strikes import Arm, patiently
 
 _POLL = 0.05
 _STALL_SECONDS, _MUTANT_STALL_SECONDS = 90.0, 15.0
-_LONGEST_SECONDS = 600.0
-_REST_POLL = 0.3
-_AUDIT_PAUSE = 1.5
+_LONGEST_SECONDS, _LONGEST = 600.0, 2.0
+_REST_POLL, _AUDIT_PAUSE = 0.3, 1.5
+_LOOKS, _RECOUNTS = 900, 120
+"""At most so many in the time that the sending takes: of a million messages each is a second's work."""
 
 _AT_REST = """
 select (select count(*)::int from message) as messages,
@@ -43,6 +44,7 @@ Record = dict[str, Any]
 class Watch:
     """The sums, looked at again and again while everything breaks: how often, and which did not agree."""
 
+    pause: float
     looks: int = 0
     broken: set[str] = field(default_factory=set)
 
@@ -50,7 +52,7 @@ class Watch:
         """Recount every round in one snapshot until cancelled; while PostgreSQL is down there is nothing to
         see."""
         while True:
-            await asyncio.sleep(_AUDIT_PAUSE)
+            await asyncio.sleep(self.pause)
             try:
                 audits = await audit_everything(rt)
             except (psycopg.Error, PoolTimeout):
@@ -75,7 +77,7 @@ async def run(
     if strikes is None:
         strikes = mutant_plan(mutant) if mutant else make_plan(kind, seed, count, ground.tempo.lease)
     off = 0.0 if mutant else clock_off(kind, seed)
-    watch = Watch()
+    watch = Watch(max(_AUDIT_PAUSE, ground.tempo.sending / _RECOUNTS))
     async with ground.database(run_name(kind.name, seed, mutant)) as settings:
         rt = await open_runtime(settings, name="judge")
         try:
@@ -125,6 +127,8 @@ async def _play(
     receipts could not be matched."""
     # A mutant has lost what brings others to rest.
     patience = _MUTANT_STALL_SECONDS if arm.stack.mutant else _STALL_SECONDS
+    sending = arm.ground.tempo.sending
+    pause, longest = max(_REST_POLL, sending / _LOOKS), max(_LONGEST_SECONDS, sending * _LONGEST)
     waiting, under_way = list(strikes), set[asyncio.Task[None]]()
     booked, looked_at = 0, time.monotonic()
     last: object = None
@@ -140,7 +144,7 @@ async def _play(
             under_way.discard(task)
             task.result()
         arm.stack.watch()
-        if time.monotonic() - looked_at < _REST_POLL:
+        if time.monotonic() - looked_at < pause:
             continue
         (row,) = await arm.ask(_AT_REST)
         if until_caught and not under_way and await arm.stack.is_caught():
@@ -151,7 +155,7 @@ async def _play(
         if not under_way and _is_at_rest(row, count):
             if looked_at - moved_at > arm.ground.tempo.late + 1.0:
                 return None, row["orphans"]
-        elif looked_at - moved_at > patience or passed > _LONGEST_SECONDS:
+        elif looked_at - moved_at > patience or passed > longest:
             return row, row["orphans"]
 
 
