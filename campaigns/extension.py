@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from campaigns.approval import ask_signature, decide, lock_campaign, open_review, refuse_maker
 from campaigns.approval_text import Covered, cover
+from campaigns.postponing import postpone_missed
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, InvalidInput
@@ -52,6 +53,7 @@ async def approve_extension(rt: Runtime, campaign_id: int, by: str) -> None:
         if await (await conn.execute(SQL["extendable_round"], keys)).fetchone() is None:
             raise Conflict("这个轮次的窗口已经结束，不能再延长")
         await conn.execute(SQL["extend"], {"round_id": review["round_id"], "ends_at": review["ends_at"]})
+        await postpone_missed(conn, review["round_id"])
         covered = await cover(conn, campaign_id)
         signed = {"hash": covered.digest, "covered": Jsonb(covered.parts), "by": by}
         await conn.execute(SQL["sign_again"], {"campaign_id": campaign_id, **signed})

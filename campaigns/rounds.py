@@ -10,6 +10,7 @@ from campaigns.canary import watch_canary
 from campaigns.handover import hand_over_step, settle_handovers
 from campaigns.occurrences import start_occurrences
 from campaigns.planning import start_due_rounds
+from campaigns.postponing import postpone_missed
 from campaigns.trigger_rounds import give_up_waiting
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict
@@ -61,6 +62,9 @@ async def _carry(ticker: Ticker, row: dict[str, Any], behind: bool) -> int:
     """Cut what is due. While receipts are `behind` nobody falls to the next rung: hers may be among them."""
     if row["canary_waits"] and await watch_canary(ticker.rt, row["id"]):
         return 0
+    if row["missed"]:
+        async with ticker.rt.db.begin() as conn:
+            await postpone_missed(conn, row["id"])
     signal = await ticker.rt.db.fetch_one(SQL["fallen_signal"], {"round_id": row["id"]})
     assert signal is not None
     failed = signal["failed"] != ticker.seen_failures.get(row["id"], 0)

@@ -75,7 +75,7 @@ async def cut_slices(
     if rule is None:
         return None
     calendar = await load_calendar(conn, row["org_id"])
-    days = days_of(moment, row["ends_at"], lambda day: _opens(day, rule, calendar))
+    days = days_of(moment, row["ends_at"], lambda day: opening_of(day, rule, calendar))
     codes = await _codes(conn, cache, rule, chosen.planned, persons, row["org_id"])
     codes = _canary(row, rule, codes, persons, days[0][0] if days else None)
     halls = await _halls(conn, rule, persons)
@@ -171,7 +171,9 @@ def _leading(cells: Sequence[Cell]) -> int:
     return sum(cell.persons for cell in cells if cell.code < 0 and cell.day == first)
 
 
-def _opens(day: date, rule: Stagger, calendar: WorkCalendar) -> time | None:
+def opening_of(day: date, rule: Stagger, calendar: WorkCalendar) -> time | None:
+    """When the slices of a day open, None on a day off. Raises InvalidInput for a year whose holidays are not
+    known."""
     if rule.opens is not None and not rule.working_days:
         return rule.opens
     hours = calendar.hours_of(day)
@@ -183,7 +185,7 @@ def _opens(day: date, rule: Stagger, calendar: WorkCalendar) -> time | None:
 def _beyond(after: date, rule: Stagger, calendar: WorkCalendar) -> Iterator[date]:
     day = after
     while calendar.knows((day := day + timedelta(days=1)).year) or not rule.working_days:
-        if _opens(day, rule, calendar) is not None:
+        if opening_of(day, rule, calendar) is not None:
             yield day
 
 

@@ -33,6 +33,7 @@ class Cause(StrEnum):
     GATEWAY_REFUSED = "gateway_refused"
     BREAKER_OPEN = "breaker_open"
     CANARY = "canary"
+    NO_DAY = "no_day"
     SLICES = "slices"
     RATE = "rate"
     DEFERRED = "deferred"
@@ -182,6 +183,15 @@ def _slices(facts: Facts) -> Iterator[Stall]:
         yield Stall(Cause.SLICES, held, text, "到时自动开始，不需要操作。", row["opens_next"])
 
 
+def _no_day(facts: Facts) -> Iterator[Stall]:
+    """Slices that were put off beyond the window."""
+    held = facts.round["dayless_households"]
+    if held:
+        whom = f"{held:,} 户" if facts.with_numbers else "一部分"
+        text = f"错过的时段已顺延，仍有 {whom}在窗口结束前排不下，不会收到提醒。"
+        yield Stall(Cause.NO_DAY, held, text, "请申请延长这一轮的窗口，批准后自动排到后面的日子。")
+
+
 def _unknown(facts: Facts) -> Iterator[Stall]:
     unknown = sum(step["unknown"] for step in facts.steps)
     if unknown:
@@ -256,7 +266,7 @@ def done(facts: Facts) -> Iterator[Stall]:
 
 
 Teller = Callable[[Facts], Iterator[Stall]]
-ALWAYS: tuple[Teller, ...] = (_accounts, _canary, _slices, _unknown)
+ALWAYS: tuple[Teller, ...] = (_accounts, _canary, _no_day, _slices, _unknown)
 WHILE_MOVING: tuple[Teller, ...] = (_rates, _deferred, _ladder, _day_off)
 
 

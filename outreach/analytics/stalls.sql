@@ -6,6 +6,8 @@ select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.sta
        r.stagger, c.org_id, r.stuck_reason, r.pause_reason, r.anchor_attribute is not null as is_rule, r.trigger is not null as is_triggered,
        r.canary_position is not null and r.canary_verdict is null as canary_waits, r.canary_hold, r.canary_sent_at,
        next.opens_at as opens_next, coalesce(next.households, 0)::int as closed_households,
+       (select coalesce(sum(households), 0)::int from round_slice s
+        where s.round_id = r.id and s.opens_at >= r.ends_at) as dayless_households,
        c.quiet_to, business_now() as now,
        (select e.due_at from emergency_start e where e.campaign_id = c.id and e.decision is null
         and e.due_at < business_now()) as review_owed_since,
@@ -20,7 +22,7 @@ select r.id, r.state, r.starts_at, r.ends_at, r.started_at, r.finished_at, c.sta
        coalesce((select at > now() - %(ticking)s from scheduler_tick), false) as ticks
 from round r join campaign c on c.id = r.campaign_id,
      lateral (select min(opens_at) as opens_at, sum(households) as households from round_slice s
-              where s.round_id = r.id and s.opens_at > business_now()) next
+              where s.round_id = r.id and s.opens_at > business_now() and s.opens_at < r.ends_at) next
 where r.id = %(round_id)s
 
 -- name: step_facts

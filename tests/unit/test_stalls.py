@@ -65,6 +65,7 @@ def facts(*, accounts: list[dict[str, Any]] | None = None, numbers: bool = True,
         "falls_from": None,
         "opens_next": None,
         "closed_households": 0,
+        "dayless_households": 0,
     }
     step = {
         "step": 0,

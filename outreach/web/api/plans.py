@@ -58,14 +58,17 @@ class AnchorIn(Model):
 
 
 class SliceShown(Model):
-    """Persons of a group on a day, over all halls; `busiest`: those of the fullest hall."""
+    """Persons of a group on a day, over all halls; `busiest`: those of the fullest hall; `planned_on`: the
+    day before it was put off; `has_no_day`: put off beyond the window."""
 
     day: date
+    planned_on: date | None
     opens_at: datetime
     label: str
     persons: int
     households: int
     busiest: int | None
+    has_no_day: bool
     is_open: bool
     is_cut: bool
 

@@ -15,7 +15,8 @@ MOST = 400
 
 async def slices_of(conn: Connection, round_id: int) -> list[dict[str, Any]]:
     """Day by day and group by group: `persons`, `households`, `busiest` (the fullest hall's persons) with
-    `busiest_hall`, `is_open`, `is_cut`. The caller has found the round its own."""
+    `busiest_hall`, `is_open`, `is_cut`, `planned_on` (the day before it was put off), `has_no_day` (put off
+    beyond the window). The caller has found the round its own."""
     return await (await conn.execute(_SQL["slices"], {"round_id": round_id, "limit": MOST})).fetchall()
 
 
