@@ -248,7 +248,7 @@ def _error_page(request: Request, site: Site, error: Exception) -> Response:
     if isinstance(error, OutreachError) and error.status >= 500:
         text = "sealed_text" if isinstance(error, SealBroken) else "failed_text"
         return _failed(request, site, text, error.status, error)
-    return notice(request, site, "wrong_title", "missing_text", status=400)
+    return notice(request, site, "wrong_title", "wrong_text", status=400)
 
 
 def _failed(request: Request, site: Site, text: str, status: int, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """What there is to answer in the console's town: a confirmation, a survey, a window's code, a complaint."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -38,8 +39,8 @@ class Asked:
     cookie: str
 
 
-async def settle_answers(rt: Runtime) -> Asked:
-    """A campaign that asks the first company to confirm, a survey, a code at a window, a complaint."""
+async def settle_answers(rt: Runtime, households: Sequence[int] = (1, 2), office: int = 7) -> Asked:
+    """A campaign that asks households to confirm, a survey, a code at an office's window, a complaint."""
     async with rt.db.begin() as conn:
         campaign = await (
             await conn.execute(
@@ -76,20 +77,25 @@ async def settle_answers(rt: Runtime) -> Asked:
             campaign_id=None,
         )
         await publish_survey(conn, CITY, survey)
-        await make_places(conn, CITY, 7, "window", "一号综合窗口\n二号社保窗口")
+        await make_places(conn, CITY, office, "window", "一号综合窗口\n二号社保窗口")
         place = (await list_places(conn, CITY))[0]
         complaint = NewTicket(
-            "complaint", "scan", 7, "上午排队一小时，窗口只开了一个。", "13900000000", place_id=place["id"]
+            "complaint",
+            "scan",
+            office,
+            "上午排队一小时，窗口只开了一个。",
+            "13900000000",
+            place_id=place["id"],
         )
         (opened,) = await open_tickets(conn, open_vault(rt.settings), [complaint], "taxpayer")
-    cookie = await _verified(rt, made["id"])
+    cookie = await _verified(rt, made["id"], households)
     return Asked(campaign["id"], survey, opened.id, place["token"], cookie)
 
 
-async def _verified(rt: Runtime, round_id: int) -> str:
+async def _verified(rt: Runtime, round_id: int, households: Sequence[int]) -> str:
     vault, secret = open_vault(rt.settings), secrets.token_urlsafe(16)
     async with rt.db.begin() as conn:
-        wish = LinkRequest([1, 2], round_id, None, await rt.now() + timedelta(days=30), 1)
+        wish = LinkRequest(list(households), round_id, None, await rt.now() + timedelta(days=30), 1)
         (token,) = await issue_links(conn, vault, [wish])
         await conn.execute(
             "insert into statement_session (session_hash, token_hash, expires_at)"

@@ -21,6 +21,7 @@ from outreach.web.app import close_app, create_app
 from tests.conftest import TestServers, runtime_on
 from tests.e2e.answers_stage import Asked, settle_answers
 from tests.e2e.chromium import CHROMIUM, launch
+from tests.e2e.every_page import Town, open_town
 from tests.e2e.public_phone import Phone, open_phone
 from tests.e2e.seed import PASSWORD, Seeded, seed
 
@@ -122,6 +123,15 @@ async def phone(
 ) -> AsyncIterator[Phone]:
     """The taxpayers' pages of another town."""
     async with open_phone(servers, tmp_path_factory.mktemp("phone")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def town(
+    servers: TestServers, tmp_path_factory: pytest.TempPathFactory, needs_chromium: None
+) -> AsyncIterator[Town]:
+    """A town where every page of a taxpayer has something to show."""
+    async with open_town(servers, tmp_path_factory.mktemp("town")) as opened:
         yield opened
 
 

@@ -101,3 +101,12 @@ async def test_the_text_to_be_filed_keeps_its_lines(console: Console) -> None:
         text = page.locator("form[action$='/filings'] code")
         assert "${" in await text.inner_text()
         assert await text.evaluate("e => getComputedStyle(e).whiteSpace") == "pre-wrap"
+
+
+async def test_a_button_keeps_its_distance_from_the_field_below(console: Console) -> None:
+    async with console.visit("planner") as page:
+        await page.goto("/console/campaigns/new")
+        button = await page.locator("button[value=add_round]").bounding_box()
+        field = await page.locator("label[for=care_path]").bounding_box()
+        assert button is not None and field is not None
+        assert field["y"] - button["y"] - button["height"] >= 16

@@ -1,0 +1,211 @@
+"""Every page that a taxpayer sees, with real content in one town, and how each is reached."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import APIRouter
+from playwright.async_api import Page
+
+from outreach.errors import TooMany, Unavailable
+from outreach.governance.vault import open_vault
+from outreach.service.tickets import NewTicket, answer_ticket, open_tickets
+from outreach.web.public import PublicDeps, make_public_router
+from outreach.web.public_types import Binding, Mailing, MessageProof, PdfMail
+from tests.conftest import TestServers
+from tests.e2e.answers_stage import CITY, Asked, settle_answers, verify
+from tests.e2e.public_phone import Phone, open_phone
+from tests.integration.public_site import Site
+from tests.integration.statement_samples import COMPANY, PERSON, SHOP
+
+MODES = {
+    "normal": "lang=zh&size=normal",
+    "large": "lang=zh&size=large",
+    "mongolian": "lang=mn&size=normal",
+    "mongolian-large": "lang=mn&size=large",
+    "english": "lang=en&size=normal",
+}
+DOCUMENTS = 11
+"""Four of the company, four of the shop, three of the person."""
+_PUT = "([where, what]) => { document.querySelector(where).value = what }"
+_PRESS = "button => { button.form.noValidate = true; button.click() }"
+_GO, _CODE = "main .primary", "#code"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One page: its address, a text of its Chinese form, what is put in and pressed to see it."""
+
+    address: str
+    says: str
+    put: Mapping[str, str] = field(default_factory=dict)
+    press: str = ""
+
+    async def open(self, page: Page, mode: str) -> None:
+        """Go there in a mode; where something is pressed, the page that comes next is meant."""
+        await page.goto(self.address + ("&" if "?" in self.address else "?") + MODES[mode])
+        for where, what in self.put.items():
+            await page.evaluate(_PUT, [where, what])
+        if self.press:
+            async with page.expect_navigation():
+                await page.locator(self.press).first.evaluate(_PRESS)
+        assert mode == "english" or self.says in await page.inner_text("main"), self
+
+
+@dataclass(frozen=True)
+class Town:
+    """The town and what there is to answer; `ticket` is the number of an answered complaint."""
+
+    phone: Phone
+    asked: Asked
+    ticket: str
+    digest: str
+
+    @asynccontextmanager
+    async def visit(self) -> AsyncIterator[Page]:
+        """A visitor who has typed her code."""
+        # Every mode asks for a code, more often than one person may in a day.
+        await self.phone.site.rt.db.execute("delete from statement_mailbox")
+        async with self.phone.visit(reduced_motion="reduce") as page:
+            await verify(page, self.phone.base, self.asked)
+            yield page
+
+    def stops(self) -> dict[str, Stop]:
+        """All pages by name, in the order in which she meets them."""
+        return _outside(self.digest) | _documents() | _answers(self.asked, self.ticket)
+
+
+def _outside(digest: str) -> dict[str, Stop]:
+    link = "/t/aaaaaaaaaaa"
+    return {
+        "entry": Stop(link, "获取验证码"),
+        "code": Stop(f"{link}?step=code", "没有收到"),
+        "code refused": Stop(f"{link}?step=again", "验证码没有通过"),
+        "check": Stop("/check", "核验码"),
+        "check message": Stop("/check", "是税务机关发出的消息", {_CODE: "K7M2QX"}, _GO),
+        "check unknown": Stop("/check", "没有查到这个核验码", {_CODE: "AAAAAA"}, _GO),
+        "check document": Stop(f"/check?d={digest}", "是税务机关出具的文书"),
+        "check no document": Stop(f"/check?d={'0' * 64}", "没有查到这份账单"),
+        "why": Stop("/why", "为什么收到这条消息"),
+        "why found": Stop("/why", "您有应办事项", {_CODE: "K7M2QX"}, _GO),
+        "why unknown": Stop("/why", "没有查到这个核验码", {_CODE: "AAAAAA"}, _GO),
+        "privacy": Stop("/privacy", "您的权利"),
+        "stop": Stop("/stop", "按渠道拒收"),
+        "stop link": Stop("/u/aaaaaaaaaaa", "不再接收任何宣传邮件"),
+        "stopped": Stop("/stopped", "已为您停止"),
+        "leaflets": Stop("/leaflets", "政策明白纸"),
+        "leaflet": Stop("/leaflet/own-business", "个体工商户"),
+        "missing": Stop("/leaflet/nothing", "没有这个页面"),
+        "busy": Stop("/check", "请稍等一会儿再试", {_CODE: "BUSY00"}, _GO),
+        "failed": Stop("/check", "告知编号", {_CODE: "FAILED"}, _GO),
+    }
+
+
+def _documents() -> dict[str, Stop]:
+    mail = "/statement/mail?n=0"
+    return {
+        **{f"document {n}": Stop(f"/statement?n={n}", "校验值") for n in range(DOCUMENTS)},
+        "rated": Stop("/statement?n=0&rated=1", "已收到您的评价"),
+        "rating missing": Stop("/statement?n=0", "请先选择一个满意程度", press="#rate button"),
+        "share": Stop("/statement/share?n=0", "分享图"),
+        "mail": Stop(mail, "向邮箱发送验证码"),
+        "mail code": Stop(f"{mail}&step=code", "10 分钟内有效"),
+        "mail code refused": Stop(f"{mail}&step=again", "验证码不对"),
+        "mail unsent": Stop(mail, "暂时无法发送邮件", press=_GO),
+        "mail sent": Stop(f"{mail}&step=sent", "已发送到"),
+        "wechat": Stop("/wechat", "用微信接收提醒"),
+        "wechat confirm": Stop("/wechat/confirm?state=x", "确认绑定"),
+        "wechat failed": Stop("/wechat/back?state=x&code=y", "没有绑定成功"),
+        "wechat done": Stop("/wechat/done", "已绑定"),
+        "left": Stop("/statement/left", "您已退出"),
+    }
+
+
+def _answers(asked: Asked, ticket: str) -> dict[str, Stop]:
+    survey, stale = f"/answers/survey/{asked.survey}", {"[name=seen]": "0"}
+    thanks = "?number=7K2M9QXD4T&day=2026-03-20"
+    return {
+        "answers": Stop("/answers", "需要您确认"),
+        "confirmation refused": Stop("/answers", "内容刚刚更新", stale, "button[value=confirmed]"),
+        "question refused": Stop("/answers", "这一步没有完成", press="form[action='/answers/ask'] button"),
+        "rate": Stop("/answers/rate", "评价这次服务"),
+        "choices": Stop("/answers/choices", "接收哪些消息"),
+        "choices saved": Stop("/answers?done=choices", "已保存"),
+        "survey": Stop(survey, "购买设备"),
+        "survey unanswered": Stop(survey, "这一题需要回答", press=_GO),
+        "thanks": Stop(f"/answers/thanks{thanks}", "您的编号是"),
+        "place": Stop(f"/p/{asked.token}", "一号综合窗口"),
+        "place thanks": Stop(f"/thanks{thanks}", "您的编号是"),
+        "ticket": Stop("/ticket", "10 位编号"),
+        "ticket found": Stop("/ticket", "已答复", {_CODE: ticket}, _GO),
+        "ticket unknown": Stop("/ticket", "没有查到这个编号", {_CODE: "AAAAAAAAAA"}, _GO),
+    }
+
+
+@asynccontextmanager
+async def open_town(servers: TestServers, folder: Path) -> AsyncIterator[Town]:
+    """A made-up city where everything is offered: documents, mail, WeChat, answers, a survey, a window."""
+    async with open_phone(servers, folder, database="every_page") as phone:
+        site, rt = phone.site, phone.site.rt
+        households = [COMPANY.id, SHOP.id, PERSON.id]
+        asked = await settle_answers(rt, households, office=COMPANY.org_id)
+        ticket = await _answered(site)
+        await _offer_the_rest(site)
+        row = await rt.db.fetch_one("select content_hash from statement order by id limit 1")
+        assert row is not None
+        yield Town(phone, asked, ticket, bytes(row["content_hash"]).hex())
+
+
+async def _answered(site: Site) -> str:
+    rt = site.rt
+    said = "上午排队一小时，窗口只开了一个，轮到我时系统又说要回单位补一份材料，来回跑了两趟。"
+    wanted = [
+        NewTicket("question", "page", COMPANY.org_id, said, taxpayer_id=COMPANY.id, person_id=COMPANY.id),
+        NewTicket("complaint", "scan", COMPANY.org_id, said),
+    ]
+    async with rt.db.begin() as conn:
+        vault = open_vault(rt.settings)
+        opened = await open_tickets(conn, vault, wanted, "taxpayer")
+        for one in opened:
+            await answer_ticket(conn, vault, CITY, one.id, "已增开两个窗口，材料可以在线补传，欢迎再来。")
+    return opened[1].number
+
+
+async def _offer_the_rest(site: Site) -> None:
+    """A mailbox on file and a platform for WeChat; nothing leaves, and two codes show how pages fail."""
+    rt = site.rt
+    sealed = open_vault(rt.settings).encrypt("address", "value_enc", 900, "finance@example.com")
+    await rt.db.execute(
+        "insert into address (id, person_id, kind, value_enc, bidx, dest)"
+        " values (900, %(person)s, 'email', %(sealed)s, '', 7)",
+        {"person": COMPANY.id, "sealed": sealed},
+    )
+    await rt.db.execute(
+        "insert into gateway (name, channel, adapter, config_enc, secret, rate, burst)"
+        " values ('公众号', 'wechat', 'wechat_official', '', 'x', 100, 100)"
+    )
+
+    async def check(code: str) -> MessageProof | None:
+        if code == "BUSY00":
+            raise TooMany("请稍后再试。")
+        if code == "FAILED":
+            raise Unavailable("没有连接。")
+        return await site.check(code)
+
+    async def begin(_link: bytes) -> str | None:
+        return None
+
+    async def never(*_: object) -> bool:
+        return False
+
+    async def no_gateway(_person: int, _what: str | PdfMail) -> bool:
+        raise Unavailable("没有网关。")
+
+    site.app.router.routes.clear()
+    deps = PublicDeps(
+        rt, site.send_code, check, site.explain, site.stop, site.rate,
+        Binding(begin, never, never), Mailing(no_gateway, no_gateway),
+    )  # fmt: skip
+    router: APIRouter = make_public_router(deps)
+    site.app.include_router(router)
