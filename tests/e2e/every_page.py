@@ -11,13 +11,14 @@ from playwright.async_api import Page
 from outreach.errors import TooMany, Unavailable
 from outreach.governance.vault import open_vault
 from outreach.service.tickets import NewTicket, answer_ticket, open_tickets
+from outreach.statements.issue import issue_documents
 from outreach.web.public import PublicDeps, make_public_router
 from outreach.web.public_types import Binding, Mailing, MessageProof, PdfMail
 from tests.conftest import TestServers
 from tests.e2e.answers_stage import CITY, Asked, settle_answers, verify
 from tests.e2e.public_phone import Phone, open_phone
 from tests.integration.public_site import Site
-from tests.integration.statement_samples import COMPANY, PERSON, SHOP
+from tests.integration.statement_samples import COMPANY, ELSEWHERE, PERSON, SHOP, load_text
 
 MODES = {
     "normal": "lang=zh&size=normal",
@@ -26,8 +27,7 @@ MODES = {
     "mongolian-large": "lang=mn&size=large",
     "english": "lang=en&size=normal",
 }
-DOCUMENTS = 11
-"""Four of the company, four of the shop, three of the person."""
+HOUSEHOLDS = (COMPANY, SHOP, PERSON, ELSEWHERE)
 _PUT = "([where, what]) => { document.querySelector(where).value = what }"
 _PRESS = "button => { button.form.noValidate = true; button.click() }"
 _GO, _CODE = "main .primary", "#code"
@@ -55,12 +55,14 @@ class Stop:
 
 @dataclass(frozen=True)
 class Town:
-    """The town and what there is to answer; `ticket` is the number of an answered complaint."""
+    """The town and what there is to answer; `ticket` is the number of an answered complaint, `documents` how
+    many documents there are."""
 
     phone: Phone
     asked: Asked
     ticket: str
     digest: str
+    documents: int
 
     @asynccontextmanager
     async def visit(self) -> AsyncIterator[Page]:
@@ -73,7 +75,7 @@ class Town:
 
     def stops(self) -> dict[str, Stop]:
         """All pages by name, in the order in which she meets them."""
-        return _outside(self.digest) | _documents() | _answers(self.asked, self.ticket)
+        return _outside(self.digest) | _documents(self.documents) | _answers(self.asked, self.ticket)
 
 
 def _outside(digest: str) -> dict[str, Stop]:
@@ -102,10 +104,10 @@ def _outside(digest: str) -> dict[str, Stop]:
     }
 
 
-def _documents() -> dict[str, Stop]:
+def _documents(count: int) -> dict[str, Stop]:
     mail = "/statement/mail?n=0"
     return {
-        **{f"document {n}": Stop(f"/statement?n={n}", "校验值") for n in range(DOCUMENTS)},
+        **{f"document {n}": Stop(f"/statement?n={n}", "校验值") for n in range(count)},
         "rated": Stop("/statement?n=0&rated=1", "已收到您的评价"),
         "rating missing": Stop("/statement?n=0", "请先选择一个满意程度", press="#rate button"),
         "share": Stop("/statement/share?n=0", "分享图"),
@@ -128,7 +130,7 @@ def _answers(asked: Asked, ticket: str) -> dict[str, Stop]:
     return {
         "answers": Stop("/answers", "需要您确认"),
         "confirmation refused": Stop("/answers", "内容刚刚更新", stale, "button[value=confirmed]"),
-        "question refused": Stop("/answers", "这一步没有完成", press="form[action='/answers/ask'] button"),
+        "question refused": Stop("/answers", "返回上一页检查", press="form[action='/answers/ask'] button"),
         "rate": Stop("/answers/rate", "评价这次服务"),
         "choices": Stop("/answers/choices", "接收哪些消息"),
         "choices saved": Stop("/answers?done=choices", "已保存"),
@@ -148,13 +150,21 @@ async def open_town(servers: TestServers, folder: Path) -> AsyncIterator[Town]:
     """A made-up city where everything is offered: documents, mail, WeChat, answers, a survey, a window."""
     async with open_phone(servers, folder, database="every_page") as phone:
         site, rt = phone.site, phone.site.rt
-        households = [COMPANY.id, SHOP.id, PERSON.id]
+        await _defer(site, folder)
+        households = [one.id for one in HOUSEHOLDS]
         asked = await settle_answers(rt, households, office=COMPANY.org_id)
         ticket = await _answered(site)
         await _offer_the_rest(site)
-        row = await rt.db.fetch_one("select content_hash from statement order by id limit 1")
-        assert row is not None
-        yield Town(phone, asked, ticket, bytes(row["content_hash"]).hex())
+        rows = await rt.db.fetch("select content_hash from statement order by id")
+        yield Town(phone, asked, ticket, bytes(rows[0]["content_hash"]).hex(), len(rows))
+
+
+async def _defer(site: Site, folder: Path) -> None:
+    """A benefit bill with deferrals of large amounts."""
+    header = "纳税人识别号,所属期,优惠代码,序号,应缴税额,企业规模\n"
+    line = f"{ELSEWHERE.tax_no},2022{{month:02d}},DEFER_MFG_SME_2022,1,246913578.24,中型\n"
+    await load_text(site.rt, folder, header + "".join(line.format(month=month) for month in (1, 2)))
+    await issue_documents(site.rt, "benefit_bill", 2022, scope_org_id=ELSEWHERE.org_id)
 
 
 async def _answered(site: Site) -> str:

@@ -34,6 +34,11 @@ least => {
     if (one.lang === 'mn-Mong' && style.writingMode !== 'vertical-lr') say('lies on its side', one);
     const table = one.closest('table'), part = table || one.closest('p, dd, li');
     const says = part && part.textContent;
+    for (const node of texts) for (const amount of node.textContent.matchAll(/\d[\d,]*\.\d\d/g)) {
+      range.setStart(node, amount.index);
+      range.setEnd(node, amount.index + amount[0].length);
+      if (range.getClientRects().length > 1) say('a torn amount', one);
+    }
     if (texts.some(node => /\d\.\d\d(?!\d|\s?%)/.test(node.textContent)) && part && !/元|yuan/.test(says))
       say('an amount without a unit', one);
   }
