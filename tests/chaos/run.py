@@ -21,7 +21,7 @@ from tests.chaos.strikes import Arm, patiently
 
 _POLL = 0.05
 _STALL_SECONDS, _MUTANT_STALL_SECONDS = 90.0, 15.0
-_LONGEST_SECONDS, _LONGEST = 600.0, 2.0
+_LONGEST_SECONDS, _LONGEST = 600.0, 4.0
 _REST_POLL, _AUDIT_PAUSE = 0.3, 1.5
 _LOOKS, _RECOUNTS = 900, 120
 """At most so many in the time that the sending takes: of a million messages each is a second's work."""
