@@ -3,7 +3,8 @@
 insert into scheduler_tick (at) values (now()) on conflict (only_row) do update set at = now()
 
 -- name: running_rounds
--- Their ladders, whether slices of an earlier day still wait, and whether their windows have closed; also those whose window has closed before they began.
+-- Their ladders, whether slices of an earlier day still wait, and whether their windows have closed; also those
+-- whose window has closed before they began.
 select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
        r.canary_position is not null and r.canary_verdict is null as canary_waits,
        array(select step from round_step s where s.round_id = r.id and channel not in ('call', 'visit')
@@ -11,11 +12,11 @@ select r.id, r.ends_at <= business_now() as over, r.state, r.started_at,
        array(select step from round_step s where s.round_id = r.id and channel in ('call', 'visit')
              order by step)::int[] as spoken,
        coalesce((select min(wait) from round_step s where s.round_id = r.id), interval '0') as shortest_wait,
-       exists (select from round_slice s
-               where s.round_id = r.id and s.opens_at <= business_now()
-                 and s.opens_on <> (business_now() at time zone 'Asia/Shanghai')::date
-                 and s.first_position > (select max(cursor_position) from round_step t
-                                         where t.round_id = r.id)) as missed,
+       r.stagger <> '{}' and exists (
+           select from round_slice s
+           where s.round_id = r.id and s.opens_at <= business_now()
+             and s.opens_on <> (business_now() at time zone 'Asia/Shanghai')::date
+             and s.first_position > (select max(cursor_position) from round_step t where t.round_id = r.id)) as missed,
        business_now() as now
 from round r join campaign c on c.id = r.campaign_id
 where r.finished_at is null

@@ -47,8 +47,11 @@ def main() -> int:
     if options.table:
         console.print(table(records), soft_wrap=True)
         return 0 if all(map(is_good, records)) else 1
-    known = {(record["class"], record["seed"], record["mutant"] or "", record["count"]) for record in records}
-    todo = [job for job in _jobs(options) if (*job, options.count) not in known]
+    known = {
+        (record["class"], record["seed"], record["mutant"] or "", record["count"], record.get("soak"))
+        for record in records
+    }
+    todo = [job for job in _jobs(options) if (*job, options.count, options.soak) not in known]
     good = True
     for mutant in dict.fromkeys(job[2] for job in todo):
         jobs = [job for job in todo if job[2] == mutant]
@@ -76,6 +79,8 @@ def _options() -> argparse.Namespace:
     strangers = {*options.kinds} - KINDS.keys() | {*options.mutants} - MUTANTS.keys()
     if strangers:
         parser.error(f"not known: {', '.join(sorted(strangers))}")
+    if options.soak and options.mutants:
+        parser.error("a soak plays the product as it is: without --mutant")
     return options
 
 
@@ -123,6 +128,7 @@ async def _series(
         for kind, seed, _ in jobs:
             strikes = soak_plan(KINDS[kind], seed, options.soak, tempo.lease) if options.soak else None
             record = await run(ground, KINDS[kind], seed, options.count, mutant, strikes=strikes)
+            record["soak"] = options.soak
             records.append(record)
             if options.json:
                 _write(options.json, records)
@@ -175,7 +181,8 @@ def line(record: Record) -> str:
     if is_good(record):
         return figures + ("caught" if record["mutant"] else "ok")
     again = f'make chaos ARGS="--class {record["class"]} --seeds {record["seed"]} --count {record["count"]}'
-    again += f' --mutant {record["mutant"]}"' if record["mutant"] else '"'
+    again += f" --mutant {record['mutant']}" if record["mutant"] else ""
+    again += f' --soak {record["soak"]}"' if record.get("soak") else '"'
     reasons = "; ".join(record["violations"]) if not record["mutant"] else "not caught"
     return f"{figures}VIOLATED: {reasons}\n  again: {again}"
 

@@ -69,7 +69,7 @@ class Town:
         """A visitor who has typed her code."""
         # Every mode asks for a code, more often than one person may in a day.
         await self.phone.site.rt.db.execute("delete from statement_mailbox")
-        async with self.phone.visit(reduced_motion="reduce") as page:
+        async with self.phone.visit(r"status of (4|503)", reduced_motion="reduce") as page:
             await verify(page, self.phone.base, self.asked)
             yield page
 
