@@ -142,7 +142,8 @@ async def _series(
 
 def is_good(record: Record) -> bool:
     """All gates hold; of a mutant: it was caught."""
-    return record["duplicated"] > 0 if record["mutant"] else not record["violations"]
+    name = record["mutant"]
+    return MUTANTS[name].is_caught(record) if name else not record["violations"]
 
 
 def table(records: Sequence[Record]) -> str:

@@ -20,7 +20,8 @@ class Mutant:
     """What is taken away, and the plan under which it shows. `kind`: the class that it is played with;
     `alter`: done to every worker; `quiet`: the account's quiet time (seconds) instead of the right one;
     `servers`: parameters of PostgreSQL; `faults`: how the gateway behaves over the class's own way; `blows`:
-    what is struck (plan.py), and at which share of the messages."""
+    what is struck (plan.py), and at which share of the messages; `shows`: the gates (judge.py) one of which
+    it must break."""
 
     name: str
     kind: str
@@ -29,6 +30,11 @@ class Mutant:
     quiet: float | None = None
     servers: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, Any] = field(default_factory=dict)
+    shows: tuple[str, ...] = ("duplicated",)
+
+    def is_caught(self, record: Mapping[str, Any]) -> bool:
+        """Whether a run (run.py) has shown what is missing."""
+        return any(record[gate] > 0 for gate in self.shows)
 
 
 def _replace(name: str, old: str, new: str) -> None:
@@ -87,6 +93,9 @@ MUTANTS = {
             commit_later,
             servers=_LAZY,
             faults=_NO_NEWS,
+            # A worker that survives the server goes on from where it was: what was forgotten is then not
+            # sent again, it stays planned though the gateway has it.
+            shows=("duplicated", "unexpected"),
         ),
         Mutant("no_watermark", "B", _KILLS, ignore_watermark, faults=_NO_NEWS),
     )
