@@ -143,7 +143,7 @@ def said_of(code: str) -> Mapping[str, str]:
         "name": rule.name,
         "tax_type": rule.tax_type,
         "basis": rule.basis,
-        "mode": rule.delivery_mode,
+        "mode": rule.mode,
         "caveat": caveat_of(rule),
     }
 

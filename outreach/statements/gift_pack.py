@@ -13,7 +13,7 @@ from outreach.statements.due import due_rows
 from outreach.statements.entitlements import entitled_codes
 from outreach.statements.household import Household
 from outreach.statements.money import ZERO
-from outreach.statements.rules import DELIVERIES, Rule, RuleNotInForce, catalogue, current_rule, readable
+from outreach.statements.rules import DELIVERIES, Rule, RuleNotInForce, catalogue, current_rule
 
 _RANK = {"unclaimed": 0, "entitled": 1, "enjoyed": 2}
 _KINDS = ("enterprise", "individual_business")
@@ -81,7 +81,7 @@ def _told(rule: Rule) -> dict[str, Any]:
         **said_of(rule.code),
         "delivery": rule.delivery,
         "effect": rule.effect,
-        "eligible": readable(rule.eligible),
+        "eligible": rule.eligible,
         "how_to": how_to_claim(rule),
         "until": rule.last_month,
     }

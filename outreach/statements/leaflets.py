@@ -17,7 +17,6 @@ from outreach.statements.rules import (
     Rule,
     RuleNotInForce,
     catalogue,
-    readable,
     rule_in_force,
 )
 
@@ -103,9 +102,9 @@ def _put_rule(sheet: Sheet, rule: Rule) -> None:
     sheet.box(13, width=3, color=ACCENT)
     sheet.paragraph(rule.name, x=sheet.left + 9, size=12, bold=True, tag="H2")
     rows = (
-        ("谁可以享受", readable(rule.eligible)),
-        ("怎么算", readable(rule.computation)),
-        ("举例", readable(rule.worked_example)),
+        ("谁可以享受", rule.eligible),
+        ("怎么算", rule.computation),
+        ("举例", rule.worked_example),
         ("怎么办", how_to_claim(rule)),
         ("依据", f"{rule.basis}；执行至：{until(rule)}"),
     )

@@ -1,8 +1,9 @@
 """The benefit catalogue as dated, versioned rules.
 
-Rows come from `benefit_catalogue.csv` (52 rules, superseded versions kept on purpose). A rule is chosen by
-the tax period: it must have begun, must not have ended, and no later version of the same family may have
-taken its place. Anything else is refused with RuleNotInForce, never answered with a stale figure.
+Rows come from `benefit_catalogue.csv` (52 rules, superseded versions kept on purpose), what people read of
+them from `benefit_wording.csv`: the same facts without notation. A rule is chosen by the tax period: it must
+have begun, must not have ended, and no later version of the same family may have taken its place. Anything
+else is refused with RuleNotInForce, never answered with a stale figure.
 """
 
 import csv
@@ -17,6 +18,7 @@ from typing import ClassVar, Literal
 from outreach.errors import InvalidInput
 
 CATALOGUE = Path(__file__).with_name("benefit_catalogue.csv")
+WORDING = Path(__file__).with_name("benefit_wording.csv")
 CATALOGUE_VERSION = "2026.1"
 Effect = Literal["reduction", "refund", "deduction", "timing"]
 Treatment = Literal["refund", "exemption", "reduction", "deferral", "timing", "deduction"]
@@ -38,6 +40,19 @@ _FAMILIES = (
 # The threshold of the VAT Law follows the exemption of the announcements, under another name.
 _FAMILY_OF = {"VAT_SS_THRESHOLD_2026": "VAT_SS_EXEMPT", "VAT_SS_EXEMPT_ALL_2022": "VAT_SS_EXEMPT_ALL_2022"}
 # Deferrals name the tax periods that they cover; the catalogue's dates are those of the announcements.
+_MODES = {
+    "名单制+申报享受": "名单内企业申报享受",
+    "清单制": "清单内企业申报享受",
+    "清单/条件+备查": "符合清单或条件，资料备查",
+    "资格+申报": "取得资格后申报享受",
+    "申报享受+备查": "申报享受，资料备查",
+    "申报享受+留存备查": "申报享受，资料备查",
+    "免申即享(申报享受)": "免申即享",
+    "免申请(确认)": "免申请，确认即可",
+    "扣缴或汇算填报": "扣缴或汇算时填报",
+    "扣缴或汇算选择": "扣缴或汇算时选择",
+    "仅汇算填报": "仅在汇算时填报",
+}
 _PERIODS = {"DEFER_MFG_SME_2021Q4": (202110, 202112), "DEFER_MFG_SME_2022": (202201, 202206)}
 LISTED = frozenset({"VAT_ADDDED_ADVMFG", "VAT_ADDDED_IC", "VAT_ADDDED_MTOOL", "CIT_RND_120"})
 """Benefits by another ministry's list: never inferred, the list must have been checked."""
@@ -75,7 +90,8 @@ class RuleNotInForce(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One version of one benefit; `since` an ISO date, months yyyymm, `last_month` None while open-ended."""
+    """One version of one benefit; `since` an ISO date, months yyyymm, `last_month` None while open-ended.
+    `delivery_mode` is the catalogue's own notation."""
 
     code: str
     family: str
@@ -93,6 +109,11 @@ class Rule:
     source_check: str
     worked_example: str
     notes: str
+
+    @property
+    def mode(self) -> str:
+        """The way of delivery as people read it."""
+        return _MODES.get(self.delivery_mode, self.delivery_mode)
 
     @property
     def delivery(self) -> Delivery:
@@ -133,7 +154,7 @@ def _month(text: str) -> int:
     return day.year * 100 + day.month
 
 
-def _rule(row: Mapping[str, str]) -> Rule:
+def _rule(row: Mapping[str, str], said: Mapping[str, str]) -> Rule:
     code = row["code"]
     first, last = _PERIODS.get(
         code, (_month(row["valid_from"]), _month(row["valid_to"]) if row["valid_to"] else None)
@@ -141,11 +162,11 @@ def _rule(row: Mapping[str, str]) -> Rule:
     return Rule(
         code,
         _family(code),
-        row["name_zh"],
-        _TAX_TYPES.get(code, row["tax_type"]),
-        _ELIGIBLE.get(code, row["eligible"]),
-        _COMPUTATIONS.get(code, row["computation"]),
-        row["legal_doc"],
+        said["name"],
+        said["tax_type"],
+        said["eligible"],
+        said["computation"],
+        said["legal_doc"],
         row["valid_from"],
         first,
         last,
@@ -153,28 +174,21 @@ def _rule(row: Mapping[str, str]) -> Rule:
         _effect(code),
         row["confidence"],
         row["source_check"],
-        row["worked_example"],
+        said["worked_example"],
         row["notes"],
     )
-
-
-# The catalogue says 「同上」 for these.
-_TAX_TYPES = {"DEFER_MFG_SME_2022": "企业所得税/个税/增值税/消费税及附加"}
-_SLP = "应纳税所得额<=300万、从业<=300人、资产<=5000万、非限制禁止行业"
-_ELIGIBLE = {
-    "VAT_ADDDED_SERVICE_2023": "邮政/电信/现代/生活服务销售额占比>50%的一般纳税人",
-    "CIT_SLP_2021": _SLP,
-    "CIT_SLP_2022": _SLP,
-    "DEFER_MFG_SME_2022": "制造业; 年销售额<2000万(小微)或2000万-4亿(中型)",
-}
-_COMPUTATIONS = {"VAT_SS_EXEMPT_2021": "达标: 应纳=0; 减免额=销售额*3%, 阈值150000"}
 
 
 @cache
 def catalogue() -> Mapping[str, Rule]:
     """All rules by code."""
-    with CATALOGUE.open(encoding="utf-8-sig", newline="") as file:
-        return {row["code"]: _rule(row) for row in csv.DictReader(file)}
+    words = {row["code"]: row for row in _rows(WORDING)}
+    return {row["code"]: _rule(row, words[row["code"]]) for row in _rows(CATALOGUE)}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def rule_in_force(code: str, month: int) -> Rule:
@@ -233,11 +247,6 @@ def _successor_hint(rule: Rule, month: int) -> str:
 
 def _readable(month: int) -> str:
     return f"{month // 100}年{month % 100}月"
-
-
-def readable(text: str) -> str:
-    """The catalogue's notation in the signs of print."""
-    return text.replace("<=", "≤").replace(">=", "≥").replace("->", "→").replace("*", "×")
 
 
 def province_value(code: str, province: str) -> Decimal:

@@ -26,7 +26,6 @@ from outreach.errors import NotAllowed, NotFound, OutreachError, TooMany
 from outreach.governance.vault import SealBroken
 from outreach.logs import get_log
 from outreach.statements.money import yuan
-from outreach.statements.rules import readable
 
 FOLDER = Path(__file__).parents[2] / "templates" / "public"
 STATIC = {
@@ -186,7 +185,6 @@ def _environment() -> Environment:
     environment.filters["both"] = _both
     environment.filters["mongol"] = lambda text: text.mongol if isinstance(text, Bilingual) else text
     environment.filters["yuan"] = lambda text: yuan(Decimal(text))
-    environment.filters["readable"] = readable
     environment.filters["stamp"] = lambda moment: in_beijing(moment).strftime("%Y-%m-%d %H:%M")
     environment.filters["month"] = lambda month: f"{month // 100}-{month % 100:02d}"
     return environment

@@ -43,7 +43,7 @@ async def test_only_what_is_confirmed_stands_in_the_set(city: Runtime) -> None:
     assert await members(city, WORD) == set(), "found, and nobody has verified it"
     assert await decide(city, verifier(), [await number_of(city, COMPANY.id)], "confirm") == 1
     assert await members(city, WORD) == {COMPANY.id}
-    assert await members(city, "「应享未享·30人(含)以下企业免征残保金」") == {COMPANY.id}
+    assert await members(city, "「应享未享·30人（含）以下企业免征残疾人就业保障金」") == {COMPANY.id}
     told = (await findings(city, COMPANY.id))[KEY]
     assert (told["state"], told["verified_by"]) == ("confirmed", "verifier") and told[
         "verified_at"

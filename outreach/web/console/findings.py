@@ -13,7 +13,7 @@ from outreach.governance.vault import open_vault
 from outreach.statements.finding_sets import term_of
 from outreach.statements.findings import LONGEST_REASON, STATES, Policy, Verdict, decide, decide_all
 from outreach.statements.money import plain
-from outreach.statements.rules import catalogue, readable
+from outreach.statements.rules import catalogue
 from outreach.statements.scan import DIRECTIONS
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
@@ -158,7 +158,7 @@ async def _one(request: Request, finding_id: int, errors: dict[str, str], *, don
     context: dict[str, Any] = {
         "one": found,
         "rule": rule,
-        "eligible": readable(rule.eligible),
+        "eligible": rule.eligible,
         "figure": figure,
         "states": STATES,
         "tones": TONES,
