@@ -43,9 +43,11 @@ _ANSWER_SECONDS = 10.0
 _REPEAT_PAUSE = 0.2
 
 _LAG = """
-select coalesce(extract(epoch from clock_timestamp() - min(arrived_at)), 0)::float8 as lag
-from receipt_inbox
-where (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
+select coalesce((
+    select extract(epoch from clock_timestamp() - arrived_at) from receipt_inbox
+    where (arrived_in, id) > ((select arrived_in from receipt_cursor), (select id from receipt_cursor))
+    order by receipt_inbox.arrived_in, id limit 1
+), 0)::float8 as lag
 """
 _KEPT = """
 select split_part(ref, '^', 1)::int as push, count(distinct ref)::int as n from receipt_inbox
