@@ -103,7 +103,7 @@ class Vault:
     def seal_many(
         self, table: str, column: str, row_ids: Sequence[int], contents: Sequence[bytes]
     ) -> list[bytes]:
-        """As `encrypt_many`, of texts that are UTF-8 already."""
+        """As `encrypt_many`, of bytes."""
         head, place = self._head, self._place(table, column)
         encrypt, nonces = self._ciphers[head].encrypt, _nonces(len(contents))
         return [
@@ -113,12 +113,16 @@ class Vault:
 
     def decrypt(self, table: str, column: str, row_id: int, blob: bytes) -> str:
         """The value again. Raises SealBroken."""
+        return self.unseal(table, column, row_id, blob).decode()
+
+    def unseal(self, table: str, column: str, row_id: int, blob: bytes) -> bytes:
+        """What `seal_many` was given. Raises SealBroken."""
         cipher = self._ciphers.get(bytes(blob[:_HEAD]))
         if cipher is None or len(blob) < _HEAD + _NONCE + _TAG:
             raise SealBroken("数据无法解密：密钥不匹配或数据已损坏", table=table, column=column)
         nonce, body = bytes(blob[_HEAD : _HEAD + _NONCE]), bytes(blob[_HEAD + _NONCE :])
         try:
-            return cipher.decrypt(nonce, body, self._place(table, column) + b"%d" % row_id).decode()
+            return cipher.decrypt(nonce, body, self._place(table, column) + b"%d" % row_id)
         except InvalidTag as error:
             raise SealBroken("数据校验失败：内容可能被改动或移动过", table=table, column=column) from error
 

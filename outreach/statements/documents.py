@@ -15,6 +15,7 @@ from outreach.runtime import Runtime
 from outreach.statements.access import StatementSession, find_sealed
 from outreach.statements.content import content_hash, digest_of
 from outreach.statements.kinds import DOCUMENT_KINDS
+from outreach.statements.packing import unpack
 
 _SQL = parse_queries(Path(__file__).with_name("access.sql"))
 _KINDS = {kind: place for place, kind in enumerate(DOCUMENT_KINDS)}
@@ -104,7 +105,7 @@ def _in_order(rows: Iterable[dict[str, Any]], taxpayer_ids: Sequence[int]) -> li
 
 def open_document(vault: Vault, row: Mapping[str, Any]) -> Document:
     """One row of the table `statement`. Raises SealBroken as `read_documents` does."""
-    text = vault.decrypt("statement", "content_enc", row["id"], row["content_enc"])
+    text = unpack(vault.unseal("statement", "content_enc", row["id"], row["content_enc"]))
     content = orjson.loads(text)
     digest = content_hash(text, digest_of(content))
     if not hmac.compare_digest(digest, bytes(row["content_hash"])):

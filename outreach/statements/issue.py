@@ -43,6 +43,7 @@ from outreach.statements.drawing import Drawn, Task, draw_block, start_executor
 from outreach.statements.facts import BlockFacts, read_facts
 from outreach.statements.kinds import DocumentKind, document_kind
 from outreach.statements.marks import Marks, marks_of, read_marks
+from outreach.statements.packing import pack_many
 
 _SQL = load_queries(__file__)
 _BLOCK = 2_000
@@ -335,7 +336,7 @@ async def _copy(conn: Connection, vault: Vault, run: _Run, fresh: Sequence[_Fres
     ids = await _take_ids(conn, len(fresh))
     issues = _issues(run, ids, [one.old for one in fresh])
     texts = [one.drawn.text(issue) for one, issue in zip(fresh, issues, strict=True)]
-    sealed = vault.seal_many("statement", "content_enc", ids, texts)
+    sealed = vault.seal_many("statement", "content_enc", ids, pack_many(texts))
     rows = (
         (
             statement_id,

@@ -28,6 +28,7 @@ from outreach.statements.links import (
     revoke_links,
     token_hash,
 )
+from outreach.statements.packing import unpack
 from outreach.statements.records import load_records
 from tests.integration.statement_samples import (
     COMPANY,
@@ -217,9 +218,9 @@ class TestBills:
         await issue_yearly_bills(city, 2025, scope_org_id=1)
         rows = await city.db.fetch("select id, content_enc, content_hash from statement order by id")
         for row in rows:
-            text = open_vault(city.settings).decrypt(
-                "statement", "content_enc", row["id"], row["content_enc"]
-            )
+            text = unpack(
+                open_vault(city.settings).unseal("statement", "content_enc", row["id"], row["content_enc"])
+            ).decode()
             assert content_hash(text) == bytes(row["content_hash"]) and _NUMBER.search(text)
             assert "账单".encode() not in bytes(row["content_enc"]) and b"amount" not in bytes(
                 row["content_enc"]
