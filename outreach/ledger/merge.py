@@ -1,6 +1,6 @@
 """Receipts applied: matched to messages, merged by rank, in sets of thousands."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,6 +17,9 @@ _AT_ONCE = 10_000
 _FIRST_ORPHAN_PAUSE = 0.5
 _REACH = 100
 """Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
+_MANY = 8
+"""So many receipts of one request at once are worth reading all that it may have carried; fewer are looked for
+one by one. Requests of one message each have one."""
 _NOT_RCS_CODES = frozenset({"2"})
 _NO_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 """Status codes (RFC 3463) that speak of the address and not of us."""
@@ -159,7 +162,9 @@ async def _match_keys(
 async def _match_destinations(
     conn: Connection, place: Place, matches: Sequence[Match]
 ) -> tuple[list[Match], list[Arrival]]:
-    near = await _behind_keys(conn, place, sorted({first for first, _ in matches}))
+    counts = Counter([first for first, _ in matches])
+    many = sorted(first for first, count in counts.items() if count >= _MANY)
+    near = await _behind_keys(conn, place, many) if many else {}
     found: list[Match] = []
     rest: list[Match] = []
     for first, row in matches:
