@@ -18,8 +18,8 @@ _FIRST_ORPHAN_PAUSE = 0.5
 _REACH = 100
 """Messages that a request carries as a rule: those of one batch that are looked at behind its first key."""
 _MANY = 8
-"""So many receipts of one request at once are worth reading all that it may have carried; fewer are looked for
-one by one. Requests of one message each have one."""
+"""So many receipts of one request are worth reading all that it may have carried; fewer, as of requests of
+one message, are looked for one by one."""
 _NOT_RCS_CODES = frozenset({"2"})
 _NO_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 """Status codes (RFC 3463) that speak of the address and not of us."""
