@@ -6,6 +6,7 @@ HTTP/1.1 (RFC 9112) over kept connections; llhttp reads the answers. Why our own
 
 import asyncio
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Mapping
@@ -152,7 +153,8 @@ class _Pool:
         self._count += 1
         try:
             async with asyncio.timeout(min(self._timeout, _CONNECT_SECONDS)):
-                _, link = await loop.create_connection(_Link, host, port, ssl=self._tls)
+                transport, link = await loop.create_connection(_Link, host, port, ssl=self._tls)
+                _forget_after(transport, self._timeout)
         except BaseException as error:
             self._count -= 1
             self._call_next(None)
@@ -191,6 +193,14 @@ class _Pool:
         link.abort()
         self._links.discard(link)
         self._count -= 1
+
+
+def _forget_after(transport: asyncio.BaseTransport, seconds: float) -> None:
+    # What a cut line has not let through, the kernel would go on sending for minutes after we have closed it,
+    # or died: the gateway would accept it when it has long been asked for and not been found (Linux, tcp(7)).
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))
 
 
 def _expire(turn: "asyncio.Future[_Link | None]") -> None:

@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import orjson
 import uvloop
 from rich.console import Console
 
@@ -27,6 +26,7 @@ from tests.chaos.ground import SOAK, Tempo, prepared
 from tests.chaos.kinds import KINDS
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.plan import soak_plan
+from tests.chaos.records import figures, is_good, numbers, read_records, write_records
 from tests.chaos.run import Record, run, run_name
 
 _COUNT = 30_000
@@ -43,7 +43,7 @@ def main() -> int:
     configure_logs("ERROR", as_json=False)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     console = Console(width=_WIDTH, highlight=False)
-    records: list[Record] = _read(options.json)
+    records: list[Record] = read_records(options.json)
     if options.table:
         console.print(table(records), soft_wrap=True)
         return 0 if all(map(is_good, records)) else 1
@@ -65,7 +65,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--seeds", type=_numbers, default=[1], help="A-B, or a list with commas")
+    parser.add_argument("--seeds", type=numbers, default=[1], help="A-B, or a list with commas")
     parser.add_argument("--count", type=int, default=_COUNT, help="messages of a run")
     parser.add_argument("--class", dest="kinds", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--mutant", dest="mutants", default="", help=f"of {', '.join(MUTANTS)}")
@@ -84,30 +84,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _numbers(text: str) -> list[int]:
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
-
-
 def _jobs(options: argparse.Namespace) -> Iterator[Job]:
     for seed in options.seeds:
         if options.mutants:
             yield from ((MUTANTS[name].kind, seed, name) for name in options.mutants)
         else:
             yield from ((name, seed, "") for name in options.kinds)
-
-
-def _read(path: Path | None) -> list[Record]:
-    return orjson.loads(path.read_bytes()) if path is not None and path.exists() else []
-
-
-def _write(path: Path, records: list[Record]) -> None:
-    partial = path.with_suffix(".new")
-    partial.write_bytes(orjson.dumps(records, option=orjson.OPT_INDENT_2))
-    partial.replace(path)
 
 
 async def _series(
@@ -131,19 +113,13 @@ async def _series(
             record["soak"] = options.soak
             records.append(record)
             if options.json:
-                _write(options.json, records)
+                write_records(options.json, records)
             good &= is_good(record)
             if options.logs:
                 name = run_name(kind, seed, mutant)
                 shutil.copytree(folder / name, options.logs / name, dirs_exist_ok=True)
             console.print(line(record), soft_wrap=True)
     return good
-
-
-def is_good(record: Record) -> bool:
-    """All gates hold; of a mutant: it was caught."""
-    name = record["mutant"]
-    return MUTANTS[name].is_caught(record) if name else not record["violations"]
 
 
 def table(records: Sequence[Record]) -> str:
@@ -171,21 +147,13 @@ def table(records: Sequence[Record]) -> str:
 
 def line(record: Record) -> str:
     """A run in one line; how to repeat it, if a gate does not hold."""
-    struck = sum("skipped" not in event for event in record["events"])
-    figures = (
-        f"{record['mutant'] or record['class']:<15} seed {record['seed']:<4} {record['count']:>7,}"
-        f"  struck {struck:>2}  booked {record['booked']:>7,}  lost {record['lost']}"
-        f"  twice {record['duplicated']}  unexpected {record['unexpected']}"
-        f"  unknown {record['unknown']} of {record['unknown_bound']}  audits {record['audits']}"
-        f"  {record['seconds']:>5} s  "
-    )
     if is_good(record):
-        return figures + ("caught" if record["mutant"] else "ok")
+        return figures(record) + ("caught" if record["mutant"] else "ok")
     again = f'make chaos ARGS="--class {record["class"]} --seeds {record["seed"]} --count {record["count"]}'
     again += f" --mutant {record['mutant']}" if record["mutant"] else ""
     again += f' --soak {record["soak"]}"' if record.get("soak") else '"'
     reasons = "; ".join(record["violations"]) if not record["mutant"] else "not caught"
-    return f"{figures}VIOLATED: {reasons}\n  again: {again}"
+    return f"{figures(record)}VIOLATED: {reasons}\n  again: {again}"
 
 
 if __name__ == "__main__":

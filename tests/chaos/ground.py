@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from outreach.runtime import Runtime, close_runtime, open_runtime
 from tests import town
 from tests.bench.population import settle
 
-_TEMPLATE = "chaos_template"
+TEMPLATE = "chaos_template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,11 @@ class Ground:
         """A fresh database with its people, and Valkey empty; both gone afterwards."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        with psycopg.connect(self.servers.postgres.admin_dsn, autocommit=True) as connection:
-            connection.execute(f"drop database if exists {name} with (force)")
-            connection.execute(f"create database {name} template {_TEMPLATE} owner outreach")
-        try:
-            yield self.settings(name, folder)
-        finally:
-            self.servers.revive()
-            with psycopg.connect(self.servers.postgres.admin_dsn, autocommit=True) as connection:
-                connection.execute(f"drop database if exists {name} with (force)")
+        with cloned(self.servers.postgres.admin_dsn, name):
+            try:
+                yield self.settings(name, folder)
+            finally:
+                self.servers.revive()
 
     def kill_postgres(self) -> None:
         """kill -9 of the postmaster and all its children at once."""
@@ -122,18 +118,36 @@ async def prepared(
     servers = Servers(database, valkey)
     ground = Ground(servers, folder, people, tempo)
     try:
-        with psycopg.connect(servers.dsn, autocommit=True) as connection:
-            connection.execute(f"create database {_TEMPLATE}")
-        rt = await open_runtime(ground.settings(_TEMPLATE, folder), name="chaos")
-        try:
-            await migrate(rt.settings.database_url)
-            await _populate(rt, people)
-        finally:
-            await close_runtime(rt)
+        await write_template(servers.dsn, ground.settings(TEMPLATE, folder), people)
         yield ground
     finally:
         servers.revive()
         servers.stop()
+
+
+async def write_template(dsn: str, settings: Settings, people: int) -> None:
+    """The database that the runs' own are cloned from; `settings` name it, `dsn` another one beside it."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"create database {TEMPLATE}")
+    rt = await open_runtime(settings, name="chaos")
+    try:
+        await migrate(rt.settings.database_url)
+        await _populate(rt, people)
+    finally:
+        await close_runtime(rt)
+
+
+@contextmanager
+def cloned(admin_dsn: str, name: str) -> Iterator[None]:
+    """A fresh database with the people; gone afterwards."""
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {name} with (force)")
+        connection.execute(f"create database {name} template {TEMPLATE} owner outreach")
+    try:
+        yield
+    finally:
+        with psycopg.connect(admin_dsn, autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
 
 
 async def _populate(rt: Runtime, people: int) -> None:

@@ -48,12 +48,13 @@ def begin(part: Part) -> BaseProcess:
     """Start a process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    process = context.Process(target=_main, args=(part,), daemon=True)
+    process = context.Process(target=play, args=(part,), daemon=True)
     process.start()
     return process
 
 
-def _main(part: Part) -> None:
+def play(part: Part) -> None:
+    """Be a part of a run, in a process of its own, until it ends."""
     os.setsid()
     # prctl(PR_SET_PDEATHSIG): the processes of a killed driver end with it.
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -76,6 +77,7 @@ def _main(part: Part) -> None:
             run_web(settings)
         case "gateways":
             configure_logs(settings.log_level, settings.log_json)
+            rehearsal.HOST = settings.host
             rehearsal.AliyunSmsSimulator = partial(AliyunSmsSimulator, repeat_scale=_REPEAT_SCALE)  # type: ignore[misc, assignment]
             uvloop.run(_run_gateways(part.plan, KINDS[part.kind].adapter))
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -11,12 +11,12 @@ from psycopg_pool import PoolTimeout
 from outreach.ledger.audit import audit_everything
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from tests import town
-from tests.chaos.ground import Ground
+from tests.chaos.ground import Ground, Tempo
 from tests.chaos.judge import judge
 from tests.chaos.kinds import Kind
 from tests.chaos.mutants import Mutant
 from tests.chaos.plan import Strike, clock_off, make_plan, mutant_plan
-from tests.chaos.stack import staged
+from tests.chaos.stack import Stack, staged
 from tests.chaos.strikes import Arm, patiently
 
 _POLL = 0.05
@@ -38,6 +38,24 @@ select (select count(*)::int from message) as messages,
 """
 
 Record = dict[str, Any]
+
+
+class Striker(Protocol):
+    """Whoever lets the blows fall, and what it has to tell of them (strikes.py)."""
+
+    stack: Stack
+    began: float
+    events: list[dict[str, Any]]
+    in_doubt: set[int]
+    kills: int
+    late_stops: int
+
+    @property
+    def tempo(self) -> Tempo:
+        """How fast all of it goes."""
+
+    async def strike(self, one: Strike, booked: int) -> None:
+        """Let a blow fall and mend it."""
 
 
 @dataclass(slots=True)
@@ -77,32 +95,42 @@ async def run(
     if strikes is None:
         strikes = mutant_plan(mutant) if mutant else make_plan(kind, seed, count, ground.tempo.lease)
     off = 0.0 if mutant else clock_off(kind, seed)
-    watch = Watch(max(_AUDIT_PAUSE, ground.tempo.sending / _RECOUNTS))
     async with ground.database(run_name(kind.name, seed, mutant)) as settings:
         rt = await open_runtime(settings, name="judge")
         try:
             await rt.redis.flushall()
             async with staged(rt, kind, count, mutant, ground.tempo, off) as stack:
                 arm = Arm(ground, stack, time.monotonic())
-                await town.launch(rt, [kind.channel], kind="do_it_reminder", code=f"{kind.name}-{seed}")
-                async with asyncio.TaskGroup() as group:
-                    watching = group.create_task(watch.keep(rt))
-                    stalled, orphans = await _play(arm, strikes, count, until_caught)
-                    watching.cancel()
-                verdict = await judge(rt, kind, stack.control, count, arm.in_doubt)
+                played = await campaign(arm, strikes, seed, count, until_caught=until_caught)
         finally:
             await close_runtime(rt)
+    return {**played, "seconds": round(time.monotonic() - began, 1)}
+
+
+async def campaign(
+    arm: Striker, strikes: list[Strike], seed: int, count: int, *, until_caught: bool = False
+) -> Record:
+    """A campaign under these strikes, and what came of it; the record of a run, but for its seconds."""
+    stack = arm.stack
+    rt, kind, mutant = stack.rt, stack.kind, stack.mutant
+    watch = Watch(max(_AUDIT_PAUSE, arm.tempo.sending / _RECOUNTS))
+    await town.launch(rt, [kind.channel], kind="do_it_reminder", code=f"{kind.name}-{seed}")
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(watch.keep(rt))
+        stalled, orphans = await _play(arm, strikes, count, until_caught)
+        watching.cancel()
+    verdict = await judge(rt, kind, stack.control, count, arm.in_doubt)
     if watch.broken:
         verdict.violations.append("the sums did not agree on the way: " + "; ".join(sorted(watch.broken)))
     if stalled:
         verdict.violations.append(f"not at rest: {stalled}")
-    record: Record = {
+    return {
         "seed": seed,
         "class": kind.name,
         "per_request": kind.requests,
         "mutant": mutant.name if mutant else None,
         "count": count,
-        "clock_off": off,
+        "clock_off": stack.clock_off,
         **asdict(verdict),
         "audits": watch.looks,
         "kills": arm.kills,
@@ -110,9 +138,7 @@ async def run(
         "died": stack.died,
         "orphans": orphans,
         "events": arm.events,
-        "seconds": round(time.monotonic() - began, 1),
     }
-    return record
 
 
 def run_name(kind: str, seed: int, mutant: Mutant | None) -> str:
@@ -121,13 +147,13 @@ def run_name(kind: str, seed: int, mutant: Mutant | None) -> str:
 
 
 async def _play(
-    arm: Arm, strikes: list[Strike], count: int, until_caught: bool
+    arm: Striker, strikes: list[Strike], count: int, until_caught: bool
 ) -> tuple[dict[str, int] | None, int]:
     """Strike until all has come to rest; returns what keeps it from resting, if anything does, and how many
     receipts could not be matched."""
     # A mutant has lost what brings others to rest.
     patience = _MUTANT_STALL_SECONDS if arm.stack.mutant else _STALL_SECONDS
-    sending = arm.ground.tempo.sending
+    sending = arm.tempo.sending
     pause, longest = max(_REST_POLL, sending / _LOOKS), max(_LONGEST_SECONDS, sending * _LONGEST)
     waiting, under_way = list(strikes), set[asyncio.Task[None]]()
     booked, looked_at = 0, time.monotonic()
@@ -146,14 +172,14 @@ async def _play(
         arm.stack.watch()
         if time.monotonic() - looked_at < pause:
             continue
-        (row,) = await arm.ask(_AT_REST)
+        (row,) = await arm.stack.ask(_AT_REST)
         if until_caught and not under_way and await arm.stack.is_caught():
             return None, row["orphans"]
         looked_at = time.monotonic()
         if (row, booked) != last:
             last, moved_at = (row, booked), looked_at
         if not under_way and _is_at_rest(row, count):
-            if looked_at - moved_at > arm.ground.tempo.late + 1.0:
+            if looked_at - moved_at > arm.tempo.late + 1.0:
                 return None, row["orphans"]
         elif looked_at - moved_at > patience or passed > longest:
             return row, row["orphans"]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from psycopg import Error as DatabaseError
 
 from outreach.books import read_books
+from outreach.config import Settings
 from outreach.governance.vault import open_vault
-from outreach.rehearsal import HOST, add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
+from outreach.rehearsal import add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
 from outreach.runtime import Runtime
 from tests.chaos.ground import Tempo
 from tests.chaos.kinds import Kind
@@ -30,13 +32,15 @@ _STOP_SECONDS = 40.0
 @dataclass(slots=True)
 class Stack:
     """Running processes by name. `down`: those that a strike holds down; `died`: those that ended unasked;
-    `clock_off`: seconds by which the second worker's clock is wrong."""
+    `clock_off`: seconds by which the second worker's clock is wrong; `launch` starts one on its host, by its
+    name."""
 
     rt: Runtime
     kind: Kind
     mutant: Mutant | None
     plan: Path
-    clock_off: float = 0.0
+    clock_off: float
+    launch: Callable[[str, Part], BaseProcess]
     control: str = ""
     faults: dict[str, Any] = field(default_factory=dict)
     processes: dict[str, BaseProcess] = field(default_factory=dict)
@@ -45,7 +49,8 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Start a process, or start it again."""
-        self.processes[name] = begin(
+        self.processes[name] = self.launch(
+            name,
             Part(
                 name.partition("-")[0],
                 self.rt.settings,
@@ -54,7 +59,7 @@ class Stack:
                 self.rt.settings.var / f"{name}.log",
                 self.plan,
                 self.clock_off if name == WORKERS[1] else 0.0,
-            )
+            ),
         )
 
     def owner(self, name: str) -> str:
@@ -96,6 +101,14 @@ class Stack:
         answer = await self.rt.http.get(f"{self.control}/_sim/totals")
         return int(answer.json()["accepted"])
 
+    async def ask(self, query: str, keys: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Rows of the ledger, however long PostgreSQL is away."""
+        while True:
+            try:
+                return await self.rt.db.fetch(query, keys)
+            except (DatabaseError, OSError):
+                await asyncio.sleep(0.1)
+
     async def is_caught(self) -> bool:
         """Whether the gateway holds two messages to one address; the campaign has one for each."""
         entries = await read_books(self.rt, self.control)
@@ -111,10 +124,19 @@ class Stack:
 
 @asynccontextmanager
 async def staged(
-    rt: Runtime, kind: Kind, count: int, mutant: Mutant | None, tempo: Tempo, clock_off: float
+    rt: Runtime,
+    kind: Kind,
+    count: int,
+    mutant: Mutant | None,
+    tempo: Tempo,
+    clock_off: float,
+    *,
+    launch: Callable[[str, Part], BaseProcess] = lambda _, part: begin(part),
+    ports: dict[str, int] | None = None,
 ) -> AsyncIterator[Stack]:
-    """The gateway account, the gateway, web, scheduler and two workers."""
-    ports = free_ports()
+    """The gateway account, the gateway, web, scheduler and two workers. `launch`: where they are started, if
+    not here; `ports` of the gateways there."""
+    ports = ports or free_ports()
     quiet = mutant.quiet if mutant and mutant.quiet is not None else tempo.quiet
     ids = await add_gateways(rt, ports, rate=kind.most, quiet_seconds=quiet, timeout=tempo.timeout)
     await _fit_account(rt, kind, kind.allowance(count, tempo.sending), ids[kind.adapter])
@@ -124,12 +146,12 @@ async def staged(
     plan = await plan_rehearsal(rt, ports, ids, faults={kind.adapter: faults}, capable=1.0)
     write_plan(plan, path)
     resting = {"throttle": 0.0, "reject": 0.0, "late": 0.0, "receipts_before_answer": False}
-    stack = Stack(rt, kind, mutant, path, clock_off, faults=resting | faults)
+    stack = Stack(rt, kind, mutant, path, clock_off, launch, faults=resting | faults)
     try:
         for name in ("gateways", "web", "scheduler", *WORKERS):
             stack.start(name)
         async with asyncio.timeout(_START_SECONDS):
-            while not (controls := _controls(path)) or not _listens(rt.settings.port):
+            while not (controls := _controls(path)) or not _listens(rt.settings):
                 await asyncio.sleep(0.05)
         stack.control = controls[kind.adapter]
         yield stack
@@ -166,9 +188,9 @@ def _controls(plan: Path) -> dict[str, str]:
         return {}
 
 
-def _listens(port: int) -> bool:
+def _listens(settings: Settings) -> bool:
     try:
-        socket.create_connection((HOST, port), timeout=1).close()
+        socket.create_connection((settings.host, settings.port), timeout=1).close()
     except OSError:
         return False
     return True

@@ -9,10 +9,9 @@ from typing import Any
 
 import httpx
 import psycopg
-from psycopg import Error as DatabaseError
 from redis.exceptions import RedisError
 
-from tests.chaos.ground import Ground
+from tests.chaos.ground import Ground, Tempo
 from tests.chaos.plan import Strike
 from tests.chaos.stack import WORKERS, Stack
 
@@ -38,6 +37,11 @@ class Arm:
     in_doubt: set[int] = field(default_factory=set)
     kills: int = 0
     late_stops: int = 0
+
+    @property
+    def tempo(self) -> Tempo:
+        """How fast all of it goes."""
+        return self.ground.tempo
 
     async def strike(self, one: Strike, booked: int) -> None:
         """Let a blow fall and mend it; skipped if what it would hit is down already."""
@@ -151,22 +155,20 @@ class Arm:
 
     async def _look(self, owner: str) -> int:
         """Whatever a dead or sleeping owner (all of them: empty) has open now; returns how many."""
-        seen: set[int] = set()
-        for pause in (0.0, _SECOND_LOOK):
-            await asyncio.sleep(pause)
-            for row in await self.ask(_OPEN_WINDOWS, {"owner": owner}):
-                seen.update(range(row["id"] * 1000 + row["settled"], row["id"] * 1000 + row["watermark"]))
-            seen.update(row["id"] for row in await self.ask(_HELD))
+        seen = await open_messages(self.stack, owner)
+        await asyncio.sleep(_SECOND_LOOK)
+        seen |= await open_messages(self.stack, owner)
         self.in_doubt |= seen
         return len(seen)
 
-    async def ask(self, query: str, keys: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Rows of the ledger, however long PostgreSQL is away."""
-        while True:
-            try:
-                return await self.stack.rt.db.fetch(query, keys)
-            except (DatabaseError, OSError):
-                await asyncio.sleep(0.1)
+
+async def open_messages(stack: Stack, owner: str) -> set[int]:
+    """What stands in the open windows of an owner (all of them: empty), or is being tried again."""
+    seen: set[int] = set()
+    for row in await stack.ask(_OPEN_WINDOWS, {"owner": owner}):
+        seen.update(range(row["id"] * 1000 + row["settled"], row["id"] * 1000 + row["watermark"]))
+    seen.update(row["id"] for row in await stack.ask(_HELD))
+    return seen
 
 
 async def patiently(question: Callable[[], Awaitable[int]], before: int) -> int:

