@@ -196,8 +196,9 @@ class _Pool:
 
 
 def _forget_after(transport: asyncio.BaseTransport, seconds: float) -> None:
-    # What a cut line has not let through, the kernel would go on sending for minutes after we have closed it,
-    # or died: the gateway would accept it when it has long been asked for and not been found (Linux, tcp(7)).
+    # What a cut line has not let through, the kernel would go on sending for minutes after we have given up:
+    # the gateway would accept it when it has long been asked for, not been found, and been sent again. This
+    # ends it within a second or two, also for a process that has died (Linux, tcp(7)).
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None:
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))

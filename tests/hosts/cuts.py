@@ -3,9 +3,11 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from typing import Any
 
 from tests.chaos.ground import Tempo
@@ -64,7 +66,8 @@ def _cut(kind: str, chance: random.Random, longest: float) -> Strike:
 @dataclass(slots=True)
 class Cables:
     """Cuts one after another or at once, never the same cable twice. `events` is what happened; `left`: the
-    messages that left while the standby was away, beyond those that were allowed to before."""
+    messages that left while the standby was away, beyond those that were allowed to before; `promotions`:
+    how often the sentinels chose another primary; `severed`: by how many cuts a way is cut."""
 
     site: Doubled
     stack: Stack
@@ -76,6 +79,7 @@ class Cables:
     left: int = 0
     promotions: int = 0
     down: set[str] = field(default_factory=set)
+    severed: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def tempo(self) -> Tempo:
@@ -133,53 +137,51 @@ class Cables:
             case "standby" | "office":
                 return _whole(hosts[kind])
             case "worker_postgres":
-                return _between(worker, [data])
+                return self._between([worker], [data])
             case "to_postgres":
-                return _one_way([worker], [data])
+                return self._one_way([worker], [data])
             case "from_postgres":
-                return _one_way([data], [worker])
+                return self._one_way([data], [worker])
             case "worker_valkey":
-                return _between(worker, self.site.valkeys())
+                return self._between([worker], self.site.valkeys())
             case "gateways":
-                return _between(gates, workers)
+                return self._between(workers, [gates])
             case "to_gateways":
-                return _one_way(workers, [gates])
+                return self._one_way(workers, [gates])
             case "from_gateways":
-                return _one_way([gates], workers)
+                return self._one_way([gates], workers)
             case "lossy":
                 return Cable(f"{worker.name}, lossy", partial(worker.drop, _LOST_SHARE), worker.drop_nothing)
         narrow = partial(worker.narrow, _KILOBITS, _QUEUE_MILLISECONDS)
         return Cable(f"{worker.name}, narrow", narrow, worker.widen)
 
+    def _between(self, some: Sequence[Host], others: Sequence[Host]) -> Cable:
+        ways = [*product(some, others), *product(others, some)]
+        return Cable(
+            f"{_names(some)} - {_names(others)}", partial(self._lose, ways), partial(self._regain, ways)
+        )
+
+    def _one_way(self, some: Sequence[Host], others: Sequence[Host]) -> Cable:
+        ways = [*product(some, others)]
+        return Cable(
+            f"{_names(some)} > {_names(others)}", partial(self._lose, ways), partial(self._regain, ways)
+        )
+
+    def _lose(self, ways: Sequence[tuple[Host, Host]]) -> None:
+        for sender, listener in ways:
+            self.severed[sender.name, listener.name] += 1
+            sender.lose([listener])
+
+    def _regain(self, ways: Sequence[tuple[Host, Host]]) -> None:
+        # Two cuts may have a way in common: the later end counts.
+        for sender, listener in ways:
+            self.severed[sender.name, listener.name] -= 1
+            if not self.severed[sender.name, listener.name]:
+                sender.regain([listener])
+
 
 def _whole(host: Host) -> Cable:
     return Cable(host.name, host.cut, host.mend)
-
-
-def _between(host: Host, others: Sequence[Host]) -> Cable:
-    there, back = _one_way([host], others), _one_way(others, [host])
-
-    def cut() -> None:
-        there.cut()
-        back.cut()
-
-    def mend() -> None:
-        there.mend()
-        back.mend()
-
-    return Cable(f"{host.name} - {', '.join(other.name for other in others)}", cut, mend)
-
-
-def _one_way(senders: Sequence[Host], listeners: Sequence[Host]) -> Cable:
-    def cut() -> None:
-        for host in senders:
-            host.lose(listeners)
-
-    def mend() -> None:
-        for host in senders:
-            host.regain(listeners)
-
-    return Cable(f"{_names(senders)} > {_names(listeners)}", cut, mend)
 
 
 def _names(some: Sequence[Host]) -> str:
