@@ -20,11 +20,10 @@ from rich.console import Console
 
 from outreach.logs import configure_logs
 from tests.chaos.ground import Tempo
-from tests.chaos.records import figures, numbers, read_records, write_records
+from tests.chaos.records import figures, is_good, numbers, read_records, write_records
 from tests.chaos.run import Record, run_name
-from tests.hosts.cuts import make_plan
+from tests.hosts.cuts import MUTANTS, make_plan, mutant_plan
 from tests.hosts.doubled import Doubled, doubled, settle
-from tests.hosts.mutants import MUTANTS, mutant_cuts
 from tests.hosts.net import why_not
 from tests.hosts.run import run
 
@@ -80,7 +79,7 @@ async def _series(site: Doubled, options: argparse.Namespace, console: Console) 
     await settle(site, options.count)
     good = True
     for seed in options.seeds:
-        plan = mutant_cuts(_LONGEST_SECONDS) if mutant else make_plan(seed, options.cuts, _LONGEST_SECONDS)
+        plan = mutant_plan(_LONGEST_SECONDS) if mutant else make_plan(seed, options.cuts, _LONGEST_SECONDS)
         if (seed, options.mutant, options.count, len(plan)) in known:
             continue
         record = await run(site, seed, options.count, plan, mutant)
@@ -91,14 +90,14 @@ async def _series(site: Doubled, options: argparse.Namespace, console: Console) 
             name = run_name("hosts", seed, mutant)
             shutil.copytree(site.folder / name, options.logs / name, dirs_exist_ok=True)
         console.print(line(record), soft_wrap=True)
-        good &= _is_good(record)
+        good &= is_good(record)
     return good
 
 
 def line(record: Record) -> str:
     """A run in one line; how to repeat it, if a gate does not hold."""
     told = figures(record) + f"promoted {record['promotions']}  "
-    if _is_good(record):
+    if is_good(record):
         return told + ("caught" if record["mutant"] else "ok")
     again = (
         f"python -m tests.hosts --seeds {record['seed']} --count {record['count']} --cuts {record['cuts']}"
@@ -106,11 +105,6 @@ def line(record: Record) -> str:
     again += f" --mutant {record['mutant']}" if record["mutant"] else ""
     reasons = "; ".join(record["violations"]) if not record["mutant"] else "not caught"
     return f"{told}VIOLATED: {reasons}\n  again: {again}"
-
-
-def _is_good(record: Record) -> bool:
-    name = record["mutant"]
-    return MUTANTS[name].is_caught(record) if name else not record["violations"]
 
 
 if __name__ == "__main__":

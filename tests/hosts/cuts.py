@@ -10,6 +10,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from tests.chaos import mutants
 from tests.chaos.ground import Tempo
 from tests.chaos.plan import Strike
 from tests.chaos.stack import WORKERS, Stack
@@ -25,6 +26,7 @@ CUTS = (
     "to_postgres",
     "from_postgres",
     "worker_valkey",
+    "worker_gateways",
     "gateways",
     "to_gateways",
     "from_gateways",
@@ -33,7 +35,9 @@ CUTS = (
     "narrow",
 )
 _ALWAYS = ("standby", "valkey")
-_EARLY = 0.25
+MUTANTS = {name: mutants.MUTANTS[name] for name in ("mark_after_send", "no_watermark")}
+"""Those that show when a cable is cut."""
+_EARLY = 0.1
 _LOST_SHARE = 0.05
 _KILOBITS, _QUEUE_MILLISECONDS = 512, 300
 
@@ -54,6 +58,11 @@ def make_plan(seed: int, number: int, longest: float) -> list[Strike]:
     kinds = kinds[:number] + chance.choices(CUTS, k=max(0, number - len(kinds)))
     chance.shuffle(kinds)
     return [_cut(kind, chance, longest) for kind in kinds]
+
+
+def mutant_plan(seconds: float) -> list[Strike]:
+    """Whoever holds most is cut off for so many seconds, while the other goes on."""
+    return [Strike("holder", 0.2, None, seconds)]
 
 
 def _cut(kind: str, chance: random.Random, longest: float) -> Strike:
@@ -124,6 +133,9 @@ class Cables:
             place = await asyncio.to_thread(self.site.quintet.primary)
             assert place.host is not None
             return _whole(place.host)
+        if one.blow == "holder":
+            held = [len(await open_messages(self.stack, self.stack.owner(name))) for name in WORKERS]
+            return self._cable("worker", held.index(max(held)))
         first, second = (self._cable(one.blow, which) for which in (one.which, 1 - one.which))
         return second if first.target in self.down else first
 
@@ -144,6 +156,8 @@ class Cables:
                 return self._one_way([data], [worker])
             case "worker_valkey":
                 return self._between([worker], self.site.valkeys())
+            case "worker_gateways":
+                return self._between([worker], [gates])
             case "gateways":
                 return self._between(workers, [gates])
             case "to_gateways":

@@ -1,11 +1,9 @@
 """The processes of the hosts: those of the chaos suite, each in the namespace of its host."""
 
-import dataclasses
 import multiprocessing
 from multiprocessing.process import BaseProcess
 
 from tests.chaos.process import Part, play
-from tests.hosts.mutants import MUTANTS
 from tests.hosts.net import Host
 
 
@@ -21,7 +19,5 @@ def begin(host: Host, part: Part) -> BaseProcess:
 
 
 def _main(host: Host, part: Part) -> None:
-    if part.mutant and part.role == "worker":
-        MUTANTS[part.mutant].alter()
     with host.inside():
-        play(dataclasses.replace(part, mutant=""))
+        play(part)
