@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +73,12 @@ class Ground:
         """A fresh database with its people, and Valkey empty; both gone afterwards."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        with cloned(self.servers.postgres.admin_dsn, name):
-            try:
-                yield self.settings(name, folder)
-            finally:
-                self.servers.revive()
+        clone(self.servers.postgres.admin_dsn, name)
+        try:
+            yield self.settings(name, folder)
+        finally:
+            self.servers.revive()
+            drop(self.servers.postgres.admin_dsn, name)
 
     def kill_postgres(self) -> None:
         """kill -9 of the postmaster and all its children at once."""
@@ -137,17 +138,17 @@ async def write_template(dsn: str, settings: Settings, people: int) -> None:
         await close_runtime(rt)
 
 
-@contextmanager
-def cloned(admin_dsn: str, name: str) -> Iterator[None]:
-    """A fresh database with the people; gone afterwards."""
+def clone(admin_dsn: str, name: str) -> None:
+    """Make a fresh database with the people."""
+    drop(admin_dsn, name)
+    with psycopg.connect(admin_dsn, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE} owner outreach")
+
+
+def drop(admin_dsn: str, name: str) -> None:
+    """Take it away, whoever is connected."""
     with psycopg.connect(admin_dsn, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")
-        connection.execute(f"create database {name} template {TEMPLATE} owner outreach")
-    try:
-        yield
-    finally:
-        with psycopg.connect(admin_dsn, autocommit=True) as connection:
-            connection.execute(f"drop database if exists {name} with (force)")
 
 
 async def _populate(rt: Runtime, people: int) -> None:

@@ -82,7 +82,7 @@ async def _series(site: Doubled, options: argparse.Namespace, console: Console) 
         plan = mutant_plan(_LONGEST_SECONDS) if mutant else make_plan(seed, options.cuts, _LONGEST_SECONDS)
         if (seed, options.mutant, options.count, len(plan)) in known:
             continue
-        record = await run(site, seed, options.count, plan, mutant)
+        record = await run(site, seed, options.count, plan, mutant, until_caught=bool(mutant))
         records.append(record)
         if options.json:
             write_records(options.json, records)

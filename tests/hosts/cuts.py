@@ -110,6 +110,11 @@ class Cables:
             event["skipped"] = True
             return
         self.down.add(cable.target)
+        if one.blow == "primary":
+            cable.cut()
+            await asyncio.sleep(one.seconds)
+            await asyncio.to_thread(self.site.fail_over)
+            return
         try:
             cable.cut()
             allowed = await open_messages(self.stack, "")
@@ -146,6 +151,8 @@ class Cables:
         match kind:
             case "worker":
                 return _whole(worker)
+            case "primary":
+                return _whole(data)
             case "standby" | "office":
                 return _whole(hosts[kind])
             case "worker_postgres":

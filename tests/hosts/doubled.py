@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from outreach import rehearsal
 from outreach.config import Settings
-from tests.chaos.ground import TEMPLATE, Tempo, cloned, write_template
+from tests.chaos.ground import TEMPLATE, Tempo, clone, drop, write_template
 from tests.chaos.process import Part
 from tests.hosts.net import Host, hosts
-from tests.hosts.postgres import PORT, Cluster, make_standby
+from tests.hosts.postgres import PORT, Cluster, make_standby, promote
 from tests.hosts.process import begin
 from tests.hosts.site import CLIENT, SERVER, VALKEY_PORT, WEB_PORT, flags, postgres
 from tests.hosts.valkey import Place, Quintet
@@ -53,8 +53,10 @@ class Doubled:
     def settings(self, database: str, folder: Path) -> Settings:
         """What all processes of a run share."""
         office = self.hosts["office"].address
+        servers = ",".join(self.hosts[name].address for name in ("data", "standby"))
         return Settings(
-            database_url=f"host={self.hosts['data'].address} user=outreach dbname={database} {CLIENT}",
+            database_url=f"host={servers} target_session_attrs=read-write"
+            f" user=outreach dbname={database} {CLIENT}",
             redis_url=self.quintet.url,
             var=folder,
             master_key=SecretStr("5f" * 32),
@@ -72,8 +74,11 @@ class Doubled:
         """A fresh database with its people."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        with cloned(self.primary.admin, name):
+        clone(self.primary.admin, name)
+        try:
             yield self.settings(name, folder)
+        finally:
+            drop((self.primary if self.primary.pid else self.standby).admin, name)
 
     def launch(self, name: str, part: Part) -> BaseProcess:
         """Start a process of a run on its host."""
@@ -81,14 +86,20 @@ class Doubled:
         settings = part.settings.model_copy(update={"host": host.address})
         return begin(host, dataclasses.replace(part, settings=settings))
 
+    def fail_over(self) -> None:
+        """The primary is gone for good, the standby takes its place; there is no second one any more."""
+        self.primary.kill()
+        promote(self.standby)
+
     def valkeys(self) -> list[Host]:
         """The hosts of the servers and of the sentinels."""
         return [self.hosts[name] for name in _VALKEYS]
 
 
 @contextmanager
-def doubled(folder: Path, tempo: Tempo) -> Iterator[Doubled]:
-    """Running servers; this thread is on a host of its own meanwhile, which nobody cuts."""
+def doubled(folder: Path, tempo: Tempo, *, synchronous: bool = True) -> Iterator[Doubled]:
+    """Running servers; this thread is on a host of its own meanwhile, which nobody cuts. `synchronous`:
+    whether commits wait for the standby."""
     names = ("data", "standby", *_VALKEYS, *dict.fromkeys(HOSTS.values()), "judge")
     with hosts(*names) as made, made["judge"].inside(), postgres(folder, made["data"]) as primary:
         places = [
@@ -103,7 +114,8 @@ def doubled(folder: Path, tempo: Tempo) -> Iterator[Doubled]:
         try:
             with made["standby"].inside():
                 standby.start()
-            _insist(primary)
+            if synchronous:
+                _insist(primary)
             quintet.start()
             # Where the accounts of a rehearsal look for their gateways.
             rehearsal.HOST = made["gates"].address
@@ -124,6 +136,7 @@ def _follow(primary: Cluster, folder: Path, source: Host, place: Host) -> Cluste
     link = f"host={source.address} port={PORT} user=postgres application_name={_FOLLOWER} {CLIENT}"
     more = (
         f"primary_conninfo={link}",
+        f"listen_addresses={place.address}",
         "wal_receiver_timeout=3s",
         "wal_receiver_status_interval=1s",
         "wal_retrieve_retry_interval=500ms",

@@ -34,8 +34,10 @@ async def run(
     count: int,
     cuts: list[Strike],
     mutant: Mutant | None = None,
+    *,
+    until_caught: bool = False,
 ) -> Record:
-    """Play a run and judge it. A mutant's ends as soon as it has sent something twice."""
+    """Play a run and judge it. `until_caught`: it ends as soon as something was sent twice."""
     began = time.monotonic()
     async with site.database(run_name("hosts", seed, mutant)) as settings:
         rt = await open_runtime(settings, name="judge")
@@ -45,7 +47,7 @@ async def run(
                 rt, KIND, count, mutant, site.tempo, 0.0, launch=site.launch, ports=GATEWAY_PORTS
             ) as stack:
                 cables = Cables(site, stack, time.monotonic())
-                record = await campaign(cables, cuts, seed, count, until_caught=mutant is not None)
+                record = await campaign(cables, cuts, seed, count, until_caught=until_caught)
         finally:
             await close_runtime(rt)
     if cables.left and not mutant:

@@ -47,5 +47,10 @@ def test_whatever_cable_is_pulled_nothing_is_lost_or_sent_twice(site: Doubled) -
 @pytest.mark.slow
 @hosts_needed
 def test_a_mutant_is_caught_by_a_cable_alone(site: Doubled) -> None:
-    record = asyncio.run(run(site, SEED, COUNT, mutant_plan(CUT_SECONDS), MUTANTS[MUTANT]))
-    assert record["duplicated"] > 0, record
+    # A cable may be pulled when nothing is on its way, the more so on a busy machine.
+    for seed in (1, 2, 3):
+        plan, mutant = mutant_plan(CUT_SECONDS), MUTANTS[MUTANT]
+        record = asyncio.run(run(site, seed, COUNT, plan, mutant, until_caught=True))
+        if record["duplicated"]:
+            return
+    raise AssertionError(record)
