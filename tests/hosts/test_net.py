@@ -1,0 +1,102 @@
+"""The cables themselves: what is cut is cut, in the direction that was meant, and comes back."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.hosts.net import Host, hosts, why_not
+
+PORT, COUNT = 9000, 1000
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "hosts can be made")]
+
+
+@dataclass(frozen=True)
+class End:
+    """A host and its socket."""
+
+    host: Host
+    socket: socket.socket
+
+    def reaches(self, other: "End", count: int = 1) -> int:
+        """How many of so many datagrams arrive."""
+        arrived = 0
+        for _ in range(count):
+            self.socket.sendto(b"x", (other.host.address, PORT))
+            arrived += other.hears(0.0)
+        while other.hears(0.3):
+            arrived += 1
+        return arrived
+
+    def hears(self, seconds: float) -> bool:
+        """Whether a datagram is there."""
+        self.socket.settimeout(seconds)
+        try:
+            self.socket.recv(2048)
+        except (TimeoutError, BlockingIOError):
+            return False
+        return True
+
+
+@contextmanager
+def two() -> Iterator[tuple[End, End]]:
+    with hosts("one", "two") as made:
+        ends = []
+        for host in made.values():
+            with host.inside():
+                one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            one.bind((host.address, PORT))
+            ends.append(End(host, one))
+        first, second = ends
+        while not (first.reaches(second) and second.reaches(first)):
+            continue
+        yield first, second
+        for end in ends:
+            end.socket.close()
+
+
+def test_a_cable_is_cut_and_mended() -> None:
+    with two() as (first, second):
+        first.host.cut()
+        assert first.reaches(second) == second.reaches(first) == 0
+        first.host.mend()
+        deadline = time.monotonic() + 5
+        while not (first.reaches(second) and second.reaches(first)):
+            assert time.monotonic() < deadline
+
+
+def test_one_direction_alone_is_cut() -> None:
+    with two() as (first, second):
+        first.host.lose([second.host])
+        assert (first.reaches(second), second.reaches(first)) == (0, 1)
+        first.host.regain([second.host])
+        assert (first.reaches(second), second.reaches(first)) == (1, 1)
+
+
+def test_packets_are_lost_at_random_in_both_directions() -> None:
+    with two() as (first, second):
+        first.host.drop(0.3)
+        for sender, listener in ((first, second), (second, first)):
+            assert 0.6 * COUNT < sender.reaches(listener, COUNT) < 0.8 * COUNT
+        first.host.drop_nothing()
+        assert first.reaches(second, COUNT) == COUNT
+
+
+def test_a_narrow_line_lets_little_pass_and_loses_what_would_wait_too_long() -> None:
+    with two() as (first, second):
+        first.host.narrow(64, 200)
+        assert second.reaches(first, COUNT) < COUNT / 2
+        # Its own kernel holds a sender back before anything is lost.
+        first.socket.settimeout(5)
+        began = time.monotonic()
+        for _ in range(COUNT // 2):
+            first.socket.sendto(b"x", (second.host.address, PORT))
+        assert time.monotonic() - began > 1.0
+        first.host.widen()
+        while second.hears(0.3):
+            continue
+        assert second.reaches(first, COUNT) == COUNT
