@@ -60,6 +60,11 @@ async def admit(rt: Runtime, fleet: Fleet, gateway_id: int) -> Gateway | None:
     return replace(gateway, window_size=1) if taken else None
 
 
+async def give_probe_back(rt: Runtime, gateway_id: int) -> None:
+    """Whoever was admitted for a probe has handed nothing to the account."""
+    await rt.db.execute(SQL["give_probe_back"], {"gateway_id": gateway_id})
+
+
 async def keep_pace(pacer: Pacer) -> int:
     """Hand in what was counted here, then judge every account. Returns how many changes were made."""
     await _record(pacer)

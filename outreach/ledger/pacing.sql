@@ -56,6 +56,10 @@ where gateway_id = %(gateway_id)s and breaker = 'half_open'
   and (probed_at is null or probed_at < now() - interval '30 seconds')
 returning gateway_id
 
+-- name: give_probe_back
+-- Its holder has sent nothing: the next one need not wait until it would have been heard of.
+update gateway_pace set probed_at = null where gateway_id = %(gateway_id)s and breaker = 'half_open'
+
 -- name: lateness
 -- How many of the messages first sent 5 to 15 minutes ago had no report of their end within 5 minutes, judged
 -- on each account's latest batches: a share of all of them costs as much as sending. A message that was read

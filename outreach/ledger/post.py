@@ -6,7 +6,7 @@ with a gateway.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from psycopg import OperationalError
@@ -18,6 +18,7 @@ from outreach.ledger.gate import Gate, OpenRound, opted_out
 from outreach.ledger.gateways import Fleet, Gateway
 from outreach.ledger.letters import IssueLinks, Letter, StepContent, write_letter
 from outreach.ledger.limits import Limiter
+from outreach.ledger.pacing import give_probe_back
 from outreach.ledger.protocol import Verdict, classify
 from outreach.ledger.states import State
 from outreach.logs import get_log
@@ -76,12 +77,13 @@ class Errand:
 
 @dataclass(slots=True)
 class Posted:
-    """What came of an errand: verdicts, the letters that were stopped in time, and whether the gateway
-    refuses everything for reasons of its own."""
+    """What came of an errand: verdicts, the letters that were stopped in time, whether the gateway refuses
+    everything for reasons of its own, and whether it was given anything at all."""
 
     verdicts: list[Verdict]
     stopped: Sequence[Letter] = ()
     is_ill: bool = False
+    is_tried: bool = False
 
 
 def safe_seconds(held: float, longest: float) -> float:
@@ -146,6 +148,10 @@ async def post(sender: Sender, errand: Errand, letters: Sequence[Letter]) -> Pos
         if posted.stopped or posted.is_ill:
             posted.stopped = [*posted.stopped, *letters[start + size :]]
             break
+    if errand.gateway.may_probe and not posted.is_tried:
+        # Only a matter of seconds: without an answer the probe is free again by itself.
+        with suppress(OperationalError):
+            await give_probe_back(sender.rt, errand.gateway.id)
     return posted
 
 
@@ -211,6 +217,7 @@ async def _post_piece(
         if time.monotonic() >= errand.safe_until:
             posted.stopped = [letter for later in runs[number:] for letter, _, _ in later]
             return
+        posted.is_tried = True
         results = await _hand_over(errand.adapter, [message for _, message, _ in run])
         sender.fleet.meter.note(errand.gateway.id, results)
         posted.verdicts += [

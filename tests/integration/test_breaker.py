@@ -96,6 +96,23 @@ async def test_a_probe_that_fails_opens_it_again_for_twice_as_long(rt: Runtime) 
         assert await pair.breaker(pair.one) == "half_open"
 
 
+async def test_a_probe_that_never_left_goes_to_the_next_message(rt: Runtime) -> None:
+    async with paired(rt, 1000, faults=BROKEN) as pair:
+        await pair.drain()
+        await pair.judge()
+        await pair.pass_time(6)
+        await pair.judge()
+        pair.simulators[pair.one].faults = Faults()
+        await rt.db.execute(
+            "update address set usable = false, unusable_reason = '空号' where person_id ="
+            " (select person_id from message where state = 0 and not_before is null order by id limit 1)"
+        )
+        assert await pair.drain() == 2, "the first has no usable number any more"
+        assert len(pair.addresses(pair.one)) == 1
+        await pair.judge()
+        assert await pair.breaker(pair.one) == "closed"
+
+
 async def test_of_several_senders_one_gets_the_probe(rt: Runtime) -> None:
     async with paired(rt, 3000, faults=BROKEN) as pair:
         await rt.db.execute("update gateway set state = 'closed' where id = %(id)s", {"id": pair.other})
