@@ -122,6 +122,13 @@ class Arm:
         await asyncio.to_thread(self.ground.servers.valkey.start)
         return 0
 
+    async def _fill_valkey(self, one: Strike, _: str) -> int:
+        """It answers and takes nothing more, as with a full disk."""
+        await self.stack.rt.redis.config_set("maxmemory", 1)
+        await asyncio.sleep(one.seconds)
+        await self.stack.rt.redis.config_set("maxmemory", 0)
+        return 0
+
     async def _flush_valkey(self, _: Strike, __: str) -> int:
         try:
             await self.stack.rt.redis.flushall()

@@ -65,3 +65,11 @@ async def test_a_rolling_restart_leaves_nothing_unknown(ground: Ground) -> None:
     assert not record["violations"], record
     assert record["states"] == {"delivered": COUNT}
     assert not any("skipped" in event for event in record["events"]), record["events"]
+
+
+async def test_a_valkey_that_is_full_slows_and_loses_nothing(ground: Ground) -> None:
+    # Not drawn by seeds, whose recorded runs would become others.
+    strikes = [Strike("fill_valkey", share, None, 1.5) for share in (0.1, 0.6)]
+    record = await run(ground, KINDS["B"], 2, COUNT, strikes=strikes)
+    assert not record["violations"], record
+    assert record["booked"] > 0.9 * COUNT

@@ -56,7 +56,7 @@ async def test_the_department_verifies_before_anybody_is_told(scanned: Console) 
     async with scanned.visit("verifier") as page:
         await page.goto("/console/")
         await page.click(".nav a:has-text('账单')")
-        await page.click(f"a[href*='{CODE}&direction=unclaimed']:has-text('残保金')")
+        await page.click(f"a[href*='{CODE}&direction=unclaimed']:has-text('残疾人就业保障金')")
         assert "待核实 60，已确认 0" in await page.inner_text(".head__state")
         for box in (await page.locator("input[name=items]").all())[:3]:
             await box.check()
