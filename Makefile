@@ -24,7 +24,7 @@ demo: $(READY) ## play a whole season in a made-up city and keep it running (ARG
 up: $(READY) ## start the product without sample data
 	$(BIN)/outreach up $(ARGS)
 
-test: system check ## everything that must hold, about 16 minutes on two cores (ARGS goes to pytest)
+test: system check ## everything that must hold, about 20 minutes on two cores (ARGS goes to pytest)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(DEV) ## style, the staircase of imports, types

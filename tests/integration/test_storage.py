@@ -279,3 +279,18 @@ def test_the_commands_speak(settings: Settings, monkeypatch: pytest.MonkeyPatch)
 def test_months() -> None:
     assert (month_after(202611), month_after(202612)) == (202612, 202701)
     assert (months_between(202611, 202702), months_between(202702, 202611)) == (3, -3)
+
+
+async def test_two_who_make_a_month_at_once_both_have_it(rt: Runtime) -> None:
+    make = "select ensure_period('receipt_inbox', 203105)"
+
+    async def second() -> None:
+        async with rt.db.begin() as conn:
+            await conn.execute(make)
+
+    async with rt.db.begin() as conn:
+        await conn.execute(make)
+        other = asyncio.create_task(second())
+        await asyncio.sleep(0.3)
+        assert not other.done(), "it waits for the first"
+    await other
