@@ -47,7 +47,8 @@ Message = Mapping[str, Any]
 
 
 async def run(rt: Runtime, quick: bool) -> list[Row]:
-    """40,000 receipts in batches and 6,000 one by one when quick, otherwise 400,000 and 60,000."""
+    """40,000 receipts in batches and 6,000 one by one when quick, otherwise 400,000 and 60,000. The requests
+    of the first half of those in batches carried a hundred messages each, the others one."""
     count, singles = (40_000, 6_000) if quick else (400_000, 60_000)
     await settle(rt, count, 1)
     async with staged(rt, ("sms",)) as stage:

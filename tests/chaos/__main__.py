@@ -51,10 +51,10 @@ def main() -> int:
         (record["class"], record["seed"], record["mutant"] or "", record["count"], record.get("soak"))
         for record in records
     }
-    todo = [job for job in _jobs(options) if (*job, options.count, options.soak) not in known]
+    waiting = [job for job in _jobs(options) if (*job, options.count, options.soak) not in known]
     good = True
-    for mutant in dict.fromkeys(job[2] for job in todo):
-        jobs = [job for job in todo if job[2] == mutant]
+    for mutant in dict.fromkeys(job[2] for job in waiting):
+        jobs = [job for job in waiting if job[2] == mutant]
         with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
             try:
                 good &= uvloop.run(_series(jobs, options, Path(folder), records, console))

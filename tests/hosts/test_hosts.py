@@ -19,7 +19,7 @@ from outreach.ledger.keys import decode_key
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests import town
-from tests.hosts.net import why_not
+from tests.hosts.needed import hosts_needed
 from tests.hosts.site import WEB_PORT, Site, site
 from tests.integration.test_ledger import assert_sums
 
@@ -27,7 +27,7 @@ COUNT = 2000
 CUT_SECONDS = 6.0
 """More than the lease and a request."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "hosts can be made")]
+pytestmark = [pytest.mark.slow, hosts_needed]
 
 
 async def prepare(rt: Runtime, plan: Path) -> None:

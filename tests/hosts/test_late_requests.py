@@ -9,13 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from channels.http import Http, MaybeSent
-from tests.hosts.net import hosts, why_not
+from tests.hosts.needed import hosts_needed
+from tests.hosts.net import hosts
 
 PORT, TIMEOUT = 9000, 1.0
 CUT_SECONDS, LONG_ENOUGH = 2.0, 2.5
 """The kernel repeats what is not acknowledged after 0.2, 0.6, 1.4 and 3 seconds."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "hosts can be made")]
+pytestmark = [pytest.mark.slow, hosts_needed]
 
 
 def gateway(bodies: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:

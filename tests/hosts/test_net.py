@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.hosts.net import Host, hosts, why_not
+from tests.hosts.needed import hosts_needed
+from tests.hosts.net import Host, hosts
 
 PORT, COUNT = 9000, 1000
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "hosts can be made")]
+pytestmark = [pytest.mark.slow, hosts_needed]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tests.chaos.ground import BRISK
 from tests.chaos.plan import Strike
 from tests.chaos.run import Record
 from tests.hosts.doubled import doubled, settle
-from tests.hosts.net import why_not
+from tests.hosts.needed import hosts_needed
 from tests.hosts.run import run
 
 COUNT = 2000
@@ -21,7 +21,7 @@ AWAY = Strike("standby", 0.2, None, 8.0)
 LOST = Strike("primary", None, 5.0, 1.0)
 LOST_LATER = Strike("primary", 0.5, None, 1.0)
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "hosts can be made")]
+pytestmark = [pytest.mark.slow, hosts_needed]
 
 
 def play(folder: Path, cuts: list[Strike], *, synchronous: bool) -> Record:

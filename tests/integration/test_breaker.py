@@ -26,6 +26,14 @@ async def owners(pair: Pair) -> dict[int, int]:
     return Counter(row["gateway_id"] for row in await pair.batches())
 
 
+async def half_open(pair: Pair) -> None:
+    """Break the first account and let its pause pass."""
+    await pair.drain()
+    await pair.judge()
+    await pair.pass_time(6)
+    await pair.judge()
+
+
 async def test_an_account_breaks_its_untouched_batches_move_and_it_comes_back(rt: Runtime) -> None:
     async with paired(rt, 3000, faults=BROKEN, quiet_seconds=0.1) as pair:
         assert await owners(pair) == {pair.one: 2, pair.other: 1}
@@ -80,10 +88,7 @@ async def test_an_account_breaks_its_untouched_batches_move_and_it_comes_back(rt
 
 async def test_a_probe_that_fails_opens_it_again_for_twice_as_long(rt: Runtime) -> None:
     async with paired(rt, 1000, faults=BROKEN) as pair:
-        await pair.drain()
-        await pair.judge()
-        await pair.pass_time(6)
-        await pair.judge()
+        await half_open(pair)
         assert await pair.drain() == 1
         await pair.judge()
         assert await pair.breaker(pair.one) == "open"
@@ -98,10 +103,7 @@ async def test_a_probe_that_fails_opens_it_again_for_twice_as_long(rt: Runtime) 
 
 async def test_a_probe_that_never_left_goes_to_the_next_message(rt: Runtime) -> None:
     async with paired(rt, 1000, faults=BROKEN) as pair:
-        await pair.drain()
-        await pair.judge()
-        await pair.pass_time(6)
-        await pair.judge()
+        await half_open(pair)
         pair.simulators[pair.one].faults = Faults()
         await rt.db.execute(
             "update address set usable = false, unusable_reason = '空号' where person_id ="
