@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 
+from campaigns.roles import role_words
 from campaigns.trigger_rules import Trigger, trigger_words
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -40,6 +41,7 @@ NAMES = {
     "quiet_to": "静默结束",
     "allowances": "放行的用语规则",
     "care_path": "特殊关怀人员的方式",
+    "contact_roles": "发给谁",
     "starts_at": "开始时间",
     "ends_at": "结束时间",
     "steps": "渠道阶梯",
@@ -84,7 +86,10 @@ async def cover(conn: Connection, campaign_id: int) -> Covered:
         raise NotFound("没有这个活动")
     rounds = await (await conn.execute(SQL["covered_rounds"], keys)).fetchall()
     steps = await (await conn.execute(SQL["covered_steps"], keys)).fetchall()
-    parts = {name: _plain(value) for name, value in campaign.items() if name != "id"}
+    parts = {name: _plain(value) for name, value in campaign.items() if name not in ("id", "contact_roles")}
+    if campaign["contact_roles"]:
+        # What is not chosen is not covered, so that a signature from before there was a choice still fits.
+        parts["contact_roles"] = campaign["contact_roles"]
     for name in _SEGMENTS:
         parts[name] = await check_text(conn, campaign[name], campaign["org_id"])
     for row in rounds:
@@ -134,7 +139,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     """The parts in which two covered texts differ, in their order."""
     places = [*after, *(place for place in before if place not in after)]
     return [
-        Difference(place, name_of(place), _said(before.get(place)), _said(after.get(place)))
+        Difference(place, name_of(place), _said(place, before.get(place)), _said(place, after.get(place)))
         for place in places
         if before.get(place) != after.get(place)
     ]
@@ -161,7 +166,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, time) else value
 
 
-def _said(value: Any) -> str:
+def _said(place: str, value: Any) -> str:
+    if place == "contact_roles":
+        return role_words(value or ())
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "；".join(
             f"第 {step['step'] + 1} 级 {step['template_name']} 第 {step['version']} 版，"

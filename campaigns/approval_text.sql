@@ -2,7 +2,7 @@
 -- All that the campaign itself says; not its state, its signatures, or its turn among others.
 select c.id, c.code, c.name, c.purpose, c.kind, c.legal_basis, c.org_id, c.segment, c.done_segment,
        c.exempt_segment, c.dispute_segment, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days,
-       c.variables, c.quiet_from, c.quiet_to, c.allowances, c.care_path
+       c.variables, c.quiet_from, c.quiet_to, c.allowances, c.care_path, c.contact_roles
 from campaign c where c.id = %(campaign_id)s
 
 -- name: covered_rounds

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from campaigns.approval import lock_campaign, reopen_draft
+from campaigns.roles import check_roles
 from campaigns.staggering import Stagger, check_stagger, write_stagger
 from campaigns.templates import SPOKEN
 from campaigns.trigger_rules import Trigger, check_trigger, write_trigger
@@ -81,7 +82,9 @@ class RoundDraft:
 class CampaignDraft:
     """What staff enter. `done_segment`: who needs nothing more; `exempt_segment`: whom the rules spare;
     `dispute_segment`: where everything stops. `variables` are values that its templates may use; `allowances`
-    the rules of the wording guard that it may break; `care_path` what special care means (`CARE_PATHS`)."""
+    the rules of the wording guard that it may break; `care_path` what special care means (`CARE_PATHS`).
+    `contact_roles`: which of a household's people are told, each where those before her cannot be reached;
+    none: the contact of the register."""
 
     code: str
     name: str
@@ -101,6 +104,7 @@ class CampaignDraft:
     variables: dict[str, Any] = field(default_factory=dict)
     allowances: tuple[str, ...] = ()
     care_path: str = "call_first"
+    contact_roles: tuple[str, ...] = ()
 
 
 _DRAFT = TypeAdapter(CampaignDraft)
@@ -164,6 +168,7 @@ def _columns(draft: CampaignDraft, by: str) -> dict[str, Any]:
         "variables": Jsonb(draft.variables),
         "allowances": sorted(set(draft.allowances)),
         "care_path": draft.care_path,
+        "contact_roles": list(draft.contact_roles),
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
         "created_by": by,
@@ -185,6 +190,7 @@ async def _check(rt: Runtime, draft: CampaignDraft) -> None:
             raise InvalidInput(f"用语规则 {rule} 不能放行，可以放行的：{known}", field="allowances")
     if draft.care_path not in CARE_PATHS:
         raise InvalidInput(f"特殊关怀人员的方式只能是：{'、'.join(CARE_PATHS)}", field="care_path")
+    check_roles(draft.contact_roles)
     if not draft.rounds:
         raise InvalidInput("活动至少要有一个轮次", field="rounds")
     for number, part in enumerate(draft.rounds, start=1):

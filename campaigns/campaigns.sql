@@ -2,10 +2,11 @@
 -- Quiet hours are copied from the kind, so that SQL can ask the clock.
 insert into campaign (code, name, purpose, kind, legal_basis, org_id, segment, done_segment, exempt_segment,
                       dispute_segment, holdout_permille, holdout_seed, quota_messages, quota_days, variables,
-                      quiet_from, quiet_to, allowances, care_path, created_by, editors, drafted)
+                      quiet_from, quiet_to, allowances, care_path, contact_roles, created_by, editors, drafted)
 values (%(code)s, %(name)s, %(purpose)s, %(kind)s, %(legal_basis)s, %(org_id)s, %(segment)s, %(done_segment)s,
         %(exempt_segment)s, %(dispute_segment)s, %(holdout_permille)s, %(holdout_seed)s, %(quota_messages)s,
-        %(quota_days)s, %(variables)s, %(quiet_from)s, %(quiet_to)s, %(allowances)s, %(care_path)s, %(created_by)s,
+        %(quota_days)s, %(variables)s, %(quiet_from)s, %(quiet_to)s, %(allowances)s, %(care_path)s, %(contact_roles)s,
+        %(created_by)s,
         array[%(created_by)s::text], %(drafted)s)
 on conflict (code) do nothing returning id
 
@@ -42,7 +43,7 @@ update campaign set name = %(name)s, purpose = %(purpose)s, kind = %(kind)s, leg
        holdout_permille = %(holdout_permille)s, holdout_seed = %(holdout_seed)s,
        quota_messages = %(quota_messages)s, quota_days = %(quota_days)s, variables = %(variables)s,
        quiet_from = %(quiet_from)s, quiet_to = %(quiet_to)s, allowances = %(allowances)s, care_path = %(care_path)s,
-       drafted = %(drafted)s,
+       contact_roles = %(contact_roles)s,       drafted = %(drafted)s,
        editors = case when %(created_by)s = any (editors) then editors else editors || %(created_by)s::text end
 where id = %(campaign_id)s
 

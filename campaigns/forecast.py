@@ -5,7 +5,7 @@ what is told here is what the round does, as long as nothing changes in between.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
@@ -81,7 +81,8 @@ class Forecast:
     """`audience = planned + sum of exclusions`, in households of the scope; the rest in messages. `slices`:
     who is told on which day, None where all are told at once or a part of the round is out of scope; `waits`:
     the round answers events, so this is who could get it, and nobody knows how many will; `unfiled`: steps
-    that no account could send."""
+    that no account could send; `by_role`: planned households by the role of whoever is told for them, nothing
+    where the register says it."""
 
     audience: int
     planned: int
@@ -92,6 +93,7 @@ class Forecast:
     slices: Slices | None = None
     waits: bool = False
     unfiled: tuple[Unfiled, ...] = ()
+    by_role: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def persons(self) -> int:
@@ -146,7 +148,14 @@ async def forecast(
     missing = tuple(rung.channel for rung in rungs if rung.channel not in {*accounts, *SPOKEN})
     sizes = len(chosen.audience), len(written.planned)
     unfiled = tuple(await find_unfiled(conn, round_id=round_id))
-    return Forecast(*sizes, tuple(written.exclusions), rungs, timing, missing, slices, row["waits"], unfiled)
+    exclusions = tuple(written.exclusions)
+    chosen_by = chosen.contacts.by_role if chosen.contacts else {}
+    by_role = {
+        role: len(members & written.planned)
+        for role, members in chosen_by.items()
+        if members or role in row["contact_roles"]
+    }
+    return Forecast(*sizes, exclusions, rungs, timing, missing, slices, row["waits"], unfiled, by_role)
 
 
 def _beginners(told: Persons, own: NDArray[np.bool_]) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 select r.id, r.segment, r.starts_at, r.ends_at, r.stagger, r.canary_permille, r.anchor_attribute,
        r.anchor_days, r.trigger is not null as waits, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
        c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.quiet_from,
-       c.quiet_to, c.care_path, business_now() as now
+       c.quiet_to, c.care_path, c.contact_roles, business_now() as now
 from round r join campaign c on c.id = r.campaign_id where r.id = %(round_id)s
 
 -- name: contents_ahead

@@ -1,10 +1,10 @@
 -- name: households
--- Who is told for each household of some ranges of ids, the office of each, who of those apart are no enterprise, and
+-- Who is told for each household of some ranges of ids (unless a campaign has chosen otherwise), the office of each, who of those apart are no enterprise, and
 -- all offices in the order of the organisation. Two ids stand in one number, which costs half of two arrays and can be
 -- sorted as it is.
 select (select array_agg(c.person_id::bigint << 32 | c.taxpayer_id)
         from unnest(%(firsts)s::int[], %(lasts)s::int[]) as r (first, last)
-        join contact c on c.taxpayer_id between r.first and r.last) as told,
+        join contact c on c.taxpayer_id between r.first and r.last where %(as_registered)s) as told,
        (select array_agg(t.id::bigint << 32 | t.org_id)
         from unnest(%(firsts)s::int[], %(lasts)s::int[]) as r (first, last)
         join taxpayer t on t.id between r.first and r.last) as seats,

@@ -2,7 +2,7 @@
 -- What is due is decided here, whoever ticks and however often. A crash rolls the whole plan back.
 select r.id, r.campaign_id, r.name, r.segment, r.starts_at, r.ends_at, r.stagger, r.canary_permille, r.parent_id,
        r.leaves_out_earlier, c.segment as campaign_segment, c.done_segment, c.exempt_segment, c.dispute_segment,
-       c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.care_path,
+       c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days, c.care_path, c.contact_roles,
        business_now() as now,
        extract(year from r.starts_at at time zone 'Asia/Shanghai')::int * 100
        + extract(month from r.starts_at at time zone 'Asia/Shanghai')::int as period

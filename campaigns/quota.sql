@@ -32,12 +32,14 @@ from (
 group by times
 
 -- name: few_contacted
--- The same for a few households, found by those who are told for them now: by the index of persons.
+-- The same for a few households, found by those who may be told for them now: by the index of persons.
 select times, array_agg(id) as ids
 from (
     select t.id, least(count(distinct m.round_id), %(quota)s)::int as times
-    from contact c join message m on m.person_id = c.person_id, unnest(m.taxpayer_ids) as t (id)
-    where c.taxpayer_id = any(%(few)s::int[]) and t.id = c.taxpayer_id
+    from (select taxpayer_id, person_id from contact where taxpayer_id = any(%(few)s::int[])
+          union select taxpayer_id, person_id from role where taxpayer_id = any(%(few)s::int[])) c
+    join message m on m.person_id = c.person_id, unnest(m.taxpayer_ids) as t (id)
+    where t.id = c.taxpayer_id
       and m.period = any(%(periods)s) and m.state between 1 and 5 and m.round_id <> all(%(standing)s::int[])
       and m.sent_at > %(moment)s::timestamptz - %(days)s * interval '1 day'
     group by t.id having count(distinct m.round_id) >= %(least)s) found

@@ -13,6 +13,7 @@ from pyroaring import AbstractBitMap, BitMap
 from campaigns.exclusions import Exclusion, exclude
 from campaigns.holdout import held_out
 from campaigns.quota import told_too_often
+from campaigns.roles import Contacts, find_contacts
 from outreach.db.pool import Connection
 from outreach.labels.bitmaps import to_array, union
 from outreach.labels.cache import SetCache
@@ -30,7 +31,8 @@ _MONGOLIAN = label_key("mongolian_reader")
 @dataclass(frozen=True, slots=True)
 class Selection:
     """`audience = planned + sum of exclusions`; `frozen` holds the audience's expression and versions. Of
-    those planned, `care` are in special care and `mongolian` read Mongolian, by labels."""
+    those planned, `care` are in special care and `mongolian` read Mongolian, by labels. `contacts`: who is
+    told for a household, None where the register says it."""
 
     frozen: Frozen
     audience: BitMap
@@ -38,6 +40,7 @@ class Selection:
     exclusions: list[Exclusion]
     care: BitMap
     mongolian: BitMap
+    contacts: Contacts | None = None
 
 
 async def select_households(
@@ -55,7 +58,7 @@ async def select_households(
     `leave_out` is no audience. `few`: the audience is small, so earlier messages are found by its persons.
 
     `row` holds the campaign's segments (`campaign_segment` and the others), the round's `segment`, `org_id`,
-    `kind`, hold-out and quota. Raises ExpressionInvalid, NotFound.
+    `kind`, hold-out, quota and `contact_roles`. Raises ExpressionInvalid, NotFound.
     """
     frozen = await _evaluate(conn, cache, row)
     audience = BitMap(frozen["audience"].members)
@@ -63,11 +66,20 @@ async def select_households(
         audience &= within
     if leave_out is not None:
         audience -= leave_out
-    candidates = await _candidates(conn, cache, row, channels, audience, frozen, moment, few)
+    contacts = await choose_contacts(conn, row, channels, audience) if row["contact_roles"] else None
+    candidates = await _candidates(conn, cache, row, channels, audience, frozen, contacts, moment, few)
     planned, exclusions = exclude(audience, candidates)
     apart = await cache.load(conn, [*_CARE, _MONGOLIAN])
     care = planned & union(apart[key] for key in _CARE)
-    return Selection(frozen["audience"], audience, planned, exclusions, care, planned & apart[_MONGOLIAN])
+    mongolian = planned & apart[_MONGOLIAN]
+    return Selection(frozen["audience"], audience, planned, exclusions, care, mongolian, contacts)
+
+
+async def choose_contacts(
+    conn: Connection, row: Mapping[str, Any], channels: Sequence[str], households: BitMap
+) -> Contacts:
+    """Who is told for some households, where the campaign has chosen roles."""
+    return await find_contacts(conn, households, row["contact_roles"], _ladder(row, channels))
 
 
 def reach_parameters(
@@ -79,9 +91,17 @@ def reach_parameters(
         "care": to_array(chosen.care),
         "mongolian": to_array(chosen.mongolian),
         "call_first": row["care_path"] == "call_first",
+        "contacts": chosen.contacts.told if chosen.contacts else None,
+        **_ladder(row, [step["channel"] for step in steps]),
         "steps": [step["step"] for step in steps],
-        "channels": [step["channel"] for step in steps],
-        "kinds": [_WAYS[step["channel"]] for step in steps],
+    }
+
+
+def _ladder(row: Mapping[str, Any], channels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "steps": range(len(channels)),
+        "channels": list(channels),
+        "kinds": [_WAYS[channel] for channel in channels],
         "topic": KINDS[row["kind"]].topic,
     }
 
@@ -103,18 +123,23 @@ async def _candidates(
     channels: Sequence[str],
     audience: BitMap,
     frozen: dict[str, Frozen],
+    contacts: Contacts | None,
     moment: datetime,
     few: bool,
 ) -> dict[str, BitMap]:
     kind = KINDS[row["kind"]]
-    reachable, willing = await _reach(conn, cache, channels, audience, kind.topic)
+    if contacts is None:
+        reachable, willing = await _reach(conn, cache, channels, audience, kind.topic)
+        unreached, refused = {"no_address": audience - reachable}, reachable - willing
+    else:
+        unreached, refused = {"no_role": audience - contacts.households}, contacts.refused
     candidates = {
         **{reason: BitMap(frozen[reason].members) for reason in ("already_done", "disputed", "exempt")},
         "held_out": held_out(audience, row["holdout_permille"], row["holdout_seed"]),
-        "no_address": audience - reachable,
+        **unreached,
     }
     if kind.honours_opt_out:
-        candidates["opted_out"] = reachable - willing
+        candidates["opted_out"] = refused
     if kind.under_quota:
         candidates["contacted_recently"] = await told_too_often(conn, row, moment, audience if few else None)
     return candidates

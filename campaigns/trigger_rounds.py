@@ -15,9 +15,9 @@ from pyroaring import BitMap
 
 from campaigns.approval import still_binds
 from campaigns.exclusions import Exclusion
-from campaigns.persons import find_persons
+from campaigns.persons import LOW, find_persons
 from campaigns.recipients import append_recipients, keep_set, settle
-from campaigns.selection import Selection, reach_parameters, select_households
+from campaigns.selection import Selection, choose_contacts, reach_parameters, select_households
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import OutreachError
@@ -84,7 +84,8 @@ async def _judge(rt: Runtime, cache: SetCache, rule_id: int) -> int:
         if rule is None or not await still_binds(conn, rule["campaign_id"]):
             return 0
         keys = {"round_id": rule_id, "day": rule["day"], "now": rule["now"], "limit": _AT_ONCE}
-        waiting = await (await conn.execute(SQL["take_waiting"], {**keys, "too_late": _TOO_LATE})).fetchall()
+        keys |= {"too_late": _TOO_LATE, **await _told(conn, rule)}
+        waiting = await (await conn.execute(SQL["take_waiting"], keys)).fetchall()
         laps: dict[int, list[dict[str, Any]]] = defaultdict(list)
         dropped: list[tuple[dict[str, Any], str]] = []
         for row in waiting:
@@ -97,6 +98,18 @@ async def _judge(rt: Runtime, cache: SetCache, rule_id: int) -> int:
             await _join(conn, cache, rule, lap, rows)
         await conn.execute(SQL["rule_moves"], {"round_id": rule_id})
     return len(waiting)
+
+
+async def _told(conn: Connection, rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is told for the households that wait, in two arrays, where the campaign has chosen roles."""
+    if not rule["contact_roles"]:
+        return {"as_registered": True, "households": [], "persons": []}
+    keys = {"round_id": rule["id"], "limit": _AT_ONCE}
+    waiting = await (await conn.execute(SQL["households_waiting"], keys)).fetchall()
+    steps = await (await conn.execute(SQL["ladder"], {"round_id": rule["id"]})).fetchall()
+    channels = [step["channel"] for step in steps]
+    found = await choose_contacts(conn, rule, channels, BitMap([row["taxpayer_id"] for row in waiting]))
+    return {"as_registered": False, "households": found.told & LOW, "persons": found.told >> 32}
 
 
 async def _join(

@@ -10,13 +10,18 @@ order by r.id
 -- One process at a time; whoever edits or signs the campaign goes first, and the next look comes soon.
 select r.id, r.campaign_id, r.name, r.segment, c.segment as campaign_segment, c.done_segment, c.exempt_segment,
        c.dispute_segment, c.kind, c.org_id, c.holdout_permille, c.holdout_seed, c.quota_messages, c.quota_days,
-       c.care_path, clock.now, (clock.now at time zone 'Asia/Shanghai')::date as day,
+       c.care_path, c.contact_roles, clock.now, (clock.now at time zone 'Asia/Shanghai')::date as day,
        extract(year from clock.now at time zone 'Asia/Shanghai')::int * 100
        + extract(month from clock.now at time zone 'Asia/Shanghai')::int as period
 from round r join campaign c on c.id = r.campaign_id, (select business_now() as now) clock
 where r.id = %(round_id)s and r.state = 'scheduled' and c.state in ('approved', 'running')
   and r.starts_at <= clock.now and r.ends_at > clock.now
 for update of r, c skip locked
+
+-- name: households_waiting
+-- Of the events that `take_waiting` looks at.
+select taxpayer_id from triggered
+where round_id = %(round_id)s and outcome is null order by event_id limit %(limit)s
 
 -- name: take_waiting
 -- The oldest event of each household, and the first lap of the day that comes after all in which she or the person
@@ -26,8 +31,12 @@ with waiting as (
     select event_id, taxpayer_id, at from triggered
     where round_id = %(round_id)s and outcome is null order by event_id limit %(limit)s
 ), firsts as (
-    select distinct on (w.taxpayer_id) w.event_id, w.taxpayer_id, c.person_id, w.at
-    from waiting w left join contact c on c.taxpayer_id = w.taxpayer_id order by w.taxpayer_id, w.event_id
+    select distinct on (w.taxpayer_id) w.event_id, w.taxpayer_id,
+           case when %(as_registered)s then c.person_id else s.person_id end as person_id, w.at
+    from waiting w left join contact c on c.taxpayer_id = w.taxpayer_id
+    left join unnest(%(households)s::int[], %(persons)s::int[]) as s (taxpayer_id, person_id)
+        on s.taxpayer_id = w.taxpayer_id
+    order by w.taxpayer_id, w.event_id
 ), days_laps as materialized (
     select id, lap from round where parent_id = %(round_id)s and occurs_on = %(day)s and lap is not null
 )

@@ -13,6 +13,10 @@ EVENTS = {
     "refund_done": "退税到账",
     "credit_changed": "信用等级下降",
     "deferral_maturing": "缓缴即将到期",
+    "yearly_bill_ready": "年度账单有新版",
+    "benefit_bill_ready": "红利账单有新版",
+    "gift_pack_ready": "政策大礼包有新版",
+    "checkup_ready": "体检报告有新版",
 }
 """The types of event that a round may wait for, and what staff read. Of changed grades only falls count."""
 

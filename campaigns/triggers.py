@@ -21,6 +21,7 @@ from outreach.db.sql import load_queries
 from outreach.labels.keys import event_key, label_key
 from outreach.labels.sets import change_sets
 from outreach.runtime import Runtime
+from outreach.statements.kinds import DOCUMENT_KINDS
 
 SQL = load_queries(__file__)
 
@@ -38,9 +39,12 @@ GIVES = {
 TAKES = {"refund_done": ("iit.refund_failed", "iit.review_rejected"), "dispute_closed": ("iit.disputed",)}
 """Event type to the labels that it takes away."""
 
+DOCUMENT_TYPES = frozenset(f"{kind}_ready" for kind in DOCUMENT_KINDS)
+"""Recorded by `announcing.py` and by nobody else."""
+
 OTHER_TYPES = frozenset({"page_stay", "first_invoice", "credit_changed", "deferral_maturing"})
 
-_KNOWN = frozenset(GIVES) | frozenset(TAKES) | OTHER_TYPES
+_REPORTED = frozenset(GIVES) | frozenset(TAKES) | OTHER_TYPES
 
 _CONTESTED = {code for codes in TAKES.values() for code in codes}
 _CONTESTING = [
@@ -62,7 +66,7 @@ class Happening:
 
 def check_events(told: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Types and details of a report's events, in its order. Raises InvalidInput with each fault's place."""
-    check_details(told, _KNOWN)
+    check_details(told, _REPORTED)
 
 
 async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str, scope_org_id: int) -> int:
@@ -72,7 +76,7 @@ async def record_events(rt: Runtime, events: Sequence[Happening], *, source: str
     Taxpayers outside the scope and keys that this source has used are left out. Where one event gives a label
     and another takes it, the later event decides, in whatever order they are reported.
     """
-    check_events([(event.type, event.details) for event in events])
+    check_details([(event.type, event.details) for event in events], _REPORTED | DOCUMENT_TYPES)
     async with rt.db.begin() as conn:
         rows = await (
             await conn.execute(SQL["keep_events"], _columns(events, source, scope_org_id))

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     port: int = 8640
     public_url: str = ""
     signature: str = "国家税务总局示例市税务局"
+    privacy_contact: str = ""
     secure_cookies: bool = True
     digest: Literal["sha256", "sm3"] = "sha256"
     pool_size: int = Field(default=12, ge=2, le=200)
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=60.0, gt=1)
     tick_seconds: float = Field(default=1.0, gt=0)
     archive: str = ""
+    link_days: int = Field(default=60, ge=30, le=90)
     keep_receipts_days: int = Field(default=30, ge=4)
     keep_messages_months: int = Field(default=0, ge=0)
     keep_links_days: int = Field(default=30, ge=0)

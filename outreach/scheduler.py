@@ -6,6 +6,7 @@ query a second and takes over when the first is gone.
 
 import asyncio
 import signal
+from dataclasses import dataclass
 from functools import partial
 
 import uvloop
@@ -14,6 +15,7 @@ from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from campaigns.announcing import announce_documents
 from campaigns.emergency import note_overdue_reviews
 from campaigns.rounds import Ticker, tick
 from campaigns.trigger_rounds import answer_events
@@ -26,15 +28,27 @@ from outreach.ledger.gateways import Fleet
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.service.intake import take_replies
+from outreach.statements.access import read_miss_share
 from outreach.statements.links import forget_codes
 from outreach.statements.policy_counts import fold_policy_counts
+from outreach.statements.standing import order_stale
 from outreach.storage.retention import retain_daily
 
 _LOCK = 7_640_003
 _INTAKE_SECONDS = 5
 _COUNT_SECONDS = 5.0
 _OVERDUE_SECONDS = 60
+_FOLLOW_SECONDS = 20
 _ANSWER_SECONDS = 0.2
+_WATCH_SECONDS = 60
+_WATCHED_MINUTES = 10
+
+
+@dataclass(slots=True)
+class LinkWatch:
+    """What the last look at the links of statements found."""
+
+    is_alarmed: bool = False
 
 
 async def tick_once(ticker: Ticker, ticking: asyncio.Lock) -> None:
@@ -59,6 +73,16 @@ async def count_once(rt: Runtime) -> None:
         get_log().warning("count.troubled", error=type(error).__name__)
 
 
+async def follow_once(rt: Runtime) -> None:
+    """Order what standing orders have to do, and announce what they have done; trouble is logged."""
+    try:
+        await order_stale(rt)
+        while await announce_documents(rt):
+            pass
+    except (DatabaseError, PoolTimeout, OSError) as error:
+        get_log().warning("follow.troubled", error=type(error).__name__)
+
+
 async def intake_once(rt: Runtime) -> None:
     """Take in all replies that wait; trouble is logged, and the next time comes."""
     try:
@@ -66,6 +90,21 @@ async def intake_once(rt: Runtime) -> None:
             pass
     except (DatabaseError, PoolTimeout, OSError) as error:
         get_log().warning("intake.troubled", error=type(error).__name__)
+
+
+async def watch_links(rt: Runtime, watch: LinkWatch) -> None:
+    """Say once, when it begins, that somebody guesses links (docs/statements.md). Trouble is logged."""
+    try:
+        async with rt.db.begin() as conn:
+            share = await read_miss_share(conn, _WATCHED_MINUTES)
+    except (DatabaseError, PoolTimeout, OSError) as error:
+        get_log().warning("watch.troubled", error=type(error).__name__)
+        return
+    if share.is_alarming and not watch.is_alarmed:
+        get_log().warning(
+            "links.guessed", attempts=share.attempts, misses=share.misses, minutes=_WATCHED_MINUTES
+        )
+    watch.is_alarmed = share.is_alarming
 
 
 async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
@@ -81,10 +120,13 @@ async def run_scheduler(rt: Runtime, stop: asyncio.Event) -> None:
         coalesce=True,
     )
     scheduler.add_job(count_once, "interval", [rt], seconds=_COUNT_SECONDS, max_instances=1, coalesce=True)
+    scheduler.add_job(follow_once, "interval", [rt], seconds=_FOLLOW_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(intake_once, "interval", [rt], seconds=_INTAKE_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(
         note_overdue_reviews, "interval", [rt], seconds=_OVERDUE_SECONDS, max_instances=1, coalesce=True
     )
+    watch = [rt, LinkWatch()]
+    scheduler.add_job(watch_links, "interval", watch, seconds=_WATCH_SECONDS, max_instances=1, coalesce=True)
     scheduler.add_job(forget_codes, "cron", [rt], hour=3, minute=30, max_instances=1, coalesce=True)
     scheduler.add_job(forget_incapable, "cron", [rt], hour=3, minute=50, max_instances=1, coalesce=True)
     scheduler.add_job(retain_daily, "cron", [rt], hour=4, minute=10, max_instances=1, coalesce=True)

@@ -1,4 +1,5 @@
-"""A worker process: senders for urgent and bulk lanes, chores, and the ledger's duties.
+"""A worker process: senders for urgent and bulk lanes, the ledger's duties, and runs of issuing that staff
+ordered.
 
 arq workers are run in a loop, because one ends when Valkey restarts; the duties go on without it.
 """
@@ -9,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -33,10 +35,12 @@ from outreach.ledger.uplink_feed import feed_uplinks
 from outreach.logs import configure_logs, get_log
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from outreach.statements.links import LinkRequest, issue_links
+from outreach.statements.orders import work_runs
 
 _HEARTBEAT_SECONDS = 2.0
 _RESTART_PAUSE = 0.5
 _LONGEST_WINDOW_SECONDS = 20.0
+_ORDER_SECONDS = 1.0
 _URGENT_SENDERS = 6
 # Urgent batches hold few messages and each waits for three commits: two senders do not carry fifty a second.
 
@@ -88,6 +92,8 @@ async def run_worker(rt: Runtime, stop: asyncio.Event) -> None:
     tasks += [asyncio.create_task(_serve(rt, queue, slots[queue], context), name=queue) for queue in JOBS]
     tasks.append(asyncio.create_task(feed_uplinks(sender), name="uplinks"))
     tasks.append(asyncio.create_task(_beat(rt, sender.owner), name="beat"))
+    issuing = keep_on("statements", partial(work_runs, rt, sender.owner), idle=_ORDER_SECONDS)
+    tasks.append(asyncio.create_task(issuing, name="statements"))
     get_log().info("worker.started", owner=sender.owner)
     await stop.wait()
     sender.gate.close()

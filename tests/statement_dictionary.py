@@ -11,7 +11,7 @@ from random import Random
 from zstandard import train_dictionary
 
 from outreach.statements.canonical import canonical_bytes
-from outreach.statements.issue import document_number
+from outreach.statements.freezing import document_number
 from outreach.statements.kinds import DOCUMENT_KINDS
 from outreach.statements.packing import FIRST_ID, dictionary_path
 from outreach.statements.rules import RuleNotInForce

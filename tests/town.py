@@ -26,7 +26,7 @@ from outreach.labels.sets import change_sets
 from outreach.ledger.gateways import Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.ledger.receipts import ReceiptDesk, accept_push
-from outreach.registry.people import ADDRESS_TITLES
+from outreach.registry.people import ADDRESS_TITLES, TAX_NO_PURPOSE
 from outreach.rehearsal import NAMES, add_gateways, build_simulators, free_ports, plan_rehearsal
 from outreach.rendering.guard import OPT_OUT
 from outreach.runtime import Runtime
@@ -96,7 +96,7 @@ async def settle_town(rt: Runtime, people: Sequence[Household]) -> None:
                         one.taxpayer,
                         f"示例企业{one.taxpayer}",
                         vault.encrypt("taxpayer", "tax_no_enc", one.taxpayer, str(one.taxpayer)),
-                        vault.blind_index("taxpayer.tax_no", str(one.taxpayer)),
+                        vault.blind_index(TAX_NO_PURPOSE, str(one.taxpayer)),
                         GRID,
                     )
                     for one in people

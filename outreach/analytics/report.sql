@@ -48,9 +48,12 @@ where o.path like scope.path || '%%'
 group by u.id, u.name, c.state having sum(c.messages) <> 0 order by u.id, c.state
 
 -- name: opted_out_since
--- Who refused while the campaign ran.
+-- Who refused while the campaign ran, of those who may be told for a household: its contact, or whoever holds a role.
 select count(distinct o.person_id)::int as n
-from opt_out o join contact c on c.person_id = o.person_id join taxpayer t on t.id = c.taxpayer_id
+from opt_out o
+join lateral (select taxpayer_id from contact where person_id = o.person_id
+              union select taxpayer_id from role where person_id = o.person_id) c on true
+join taxpayer t on t.id = c.taxpayer_id
 join org_unit u on u.id = t.org_id, org_unit scope, campaign k
 where k.id = %(campaign_id)s and scope.id = %(scope)s and u.path like scope.path || '%%'
   and o.at >= k.created_at

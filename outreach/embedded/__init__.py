@@ -8,7 +8,7 @@ Several processes may start the servers of one directory: the first starts them,
 one that leaves stops them. A process that is killed leaves them running for the next one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +48,14 @@ class Servers:
         self.postgres.stop()
 
 
-def start_servers(var: Path, *, progress: Callable[[str], None] | None = None) -> Servers:
+def start_servers(
+    var: Path,
+    *,
+    postgres_settings: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Servers:
     """Start both under `var/postgres` and `var/valkey`; blocks until they answer. Raises Unavailable."""
-    postgres = start_postgres(var / "postgres", progress=progress)
+    postgres = start_postgres(var / "postgres", settings=postgres_settings, progress=progress)
     try:
         return Servers(postgres, start_valkey(var / "valkey", progress=progress))
     except BaseException:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -150,6 +151,12 @@ class Vault:
             key = _derive(self._index_key, f"outreach/index/{self._tenant}/{purpose}", 32)
             found = self._hashes[purpose] = KeyedHash(key)
         return found
+
+    def signer(self, purpose: str) -> Ed25519PrivateKey:
+        """The key that signs what leaves for a purpose (Ed25519, RFC 8032). It comes from the same master key
+        as the blind indexes, so that what was signed still verifies after a new key was put in front."""
+        secret = _derive(self._index_key, f"outreach/sign/{self._tenant}/{purpose}", 32)
+        return Ed25519PrivateKey.from_private_bytes(secret)
 
     @staticmethod
     def dest(bidx: bytes) -> int:

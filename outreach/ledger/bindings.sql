@@ -4,8 +4,7 @@ select id from gateway where channel = %(channel)s and state = 'active' order by
 
 -- name: person_of_visit
 -- Whom the link of a verified visit was for.
-select coalesce(l.person_id, (select c.person_id from contact c where c.taxpayer_id = l.taxpayer_ids[1])) as person_id
-from link l where l.token_hash = %(token_hash)s
+select person_id from link where token_hash = %(token_hash)s
 
 -- name: begin
 insert into address_binding (state_hash, token_hash, person_id, gateway_id, expires_at)

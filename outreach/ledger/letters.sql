@@ -32,3 +32,7 @@ where s.round_id = %(round_id)s and s.step = %(step)s
 -- name: attribute_types
 -- Which of a content's variables are attributes.
 select code, type from attribute where code = any(%(codes)s)
+
+-- name: link_expiry
+-- A message of the round's last hour is read as late as one of its first.
+select greatest(%(ends_at)s::timestamptz, business_now() + %(days)s * interval '1 day') as expires_at

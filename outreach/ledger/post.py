@@ -20,6 +20,7 @@ from outreach.ledger.letters import IssueLinks, Letter, StepContent, write_lette
 from outreach.ledger.limits import Limiter
 from outreach.ledger.pacing import give_probe_back
 from outreach.ledger.protocol import Verdict, classify
+from outreach.ledger.sent_texts import KEPT_KINDS, keep_sent_texts
 from outreach.ledger.states import State
 from outreach.logs import get_log
 from outreach.rendering.errors import TemplateInvalid
@@ -212,6 +213,9 @@ async def _post_piece(
         except TemplateInvalid as error:
             code = "too_long" if "limit" in error.details else "missing_value"
             posted.verdicts.append(Verdict(letter.message_id, State.FAILED, code=code, untaken=True))
+    if errand.opened.kind in KEPT_KINDS and not await _kept(sender, written, acted):
+        posted.stopped = [letter for letter, _, _ in written]
+        return
     runs = cut_runs(written, errand.before)
     for number, run in enumerate(runs):
         if time.monotonic() >= errand.safe_until:
@@ -225,6 +229,16 @@ async def _post_piece(
             for (letter, _, parts), result in zip(run, results, strict=True)
         ]
         posted.is_ill = posted.is_ill or _is_ill(results)
+
+
+async def _kept(sender: Sender, written: Sequence[Written], acted: AbstractBitMap) -> bool:
+    # What is to be answered by words leaves only once its words are kept.
+    try:
+        await keep_sent_texts(sender.rt, written, acted)
+    except (OperationalError, OutreachError) as error:
+        get_log().warning("words.unkept", error=type(error).__name__)
+        return False
+    return True
 
 
 def cut_runs(written: Sequence[Written], before: Mapping[int, int]) -> list[list[Written]]:

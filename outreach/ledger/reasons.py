@@ -12,6 +12,7 @@ REASONS = {
     "held_out": "对照组",
     "contacted_recently": "近期已提醒",
     "other_way": "需其他方式告知",
+    "no_role": "没有所选身份的联系人",
     "no_address": "无可用联系方式",
 }
 

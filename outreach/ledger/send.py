@@ -14,7 +14,7 @@ from outreach.db.pool import Connection
 from outreach.errors import OutreachError
 from outreach.ledger.gate import OpenRound, opted_out
 from outreach.ledger.gateways import Account, Gateway
-from outreach.ledger.letters import Letter, LinkWish, StepContent, load_letters, load_step
+from outreach.ledger.letters import SQL, Letter, LinkWish, StepContent, load_letters, load_step
 from outreach.ledger.pacing import admit
 from outreach.ledger.post import Errand, Sender, post, safe_seconds
 from outreach.ledger.protocol import (
@@ -227,8 +227,11 @@ async def make_links(
     """Locator links by message id, durable with the caller's transaction; none if the content has none."""
     if "link" not in step.content.variables or not letters:
         return {}
+    params = {"ends_at": opened.ends_at, "days": sender.rt.settings.link_days}
+    row = await (await conn.execute(SQL["link_expiry"], params)).fetchone()
+    assert row is not None
     wishes = [
-        LinkWish(letter.message_id, opened.id, letter.taxpayer_ids, letter.person_id, opened.ends_at)
+        LinkWish(letter.message_id, opened.id, letter.taxpayer_ids, letter.person_id, row["expires_at"])
         for letter in letters
     ]
     made = await sender.issue_links(conn, wishes)

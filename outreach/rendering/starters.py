@@ -17,6 +17,10 @@ FOLDER = Path(__file__).parents[2] / "templates" / "messages"
 STATEMENTS = FOLDER.with_name("statements")
 """How households are told of their documents: a season of its own, the page of its letters is the first's."""
 
+CODE = "核验码：{{ code }}"
+CODE_FIELD = "character_string4"
+"""The field of a WeChat template for the code; its title there is 核验码."""
+
 BUILT_IN = frozenset({"org", "code", "link", "unsubscribe_url"})
 """Variables that every letter has beside the season's own."""
 
@@ -34,7 +38,8 @@ class Variable:
 class Starter:
     """One stage. `contents` maps a channel to its content: sms {text}; rcs {text, title, body, actions,
     chips}; wechat {fields, url}; email {subject, html, text}; wecom and dingtalk {text}; every string in them
-    is a template."""
+    is a template. Each carries the code by which anybody can see that the message is genuine; the text of an
+    SMS, of which every character is billed, says itself where."""
 
     code: str
     name: str
@@ -86,19 +91,23 @@ def build_season(
 
 
 def _starter(stage: Mapping[str, Any], shared: Mapping[str, Any], layout: str) -> Starter:
+    body = "\n".join([*stage["body"], CODE])
     contents: dict[str, dict[str, Any]] = {
         "sms": {"text": stage["sms"]},
         "rcs": {
             "text": stage["sms"],
             "title": stage["title"],
-            "body": "\n".join(stage["body"]),
+            "body": body,
             "actions": shared["actions"],
             "chips": shared["chips"],
         },
-        "wechat": {"fields": stage["wechat"], "url": shared.get("url", "")},
+        "wechat": {
+            "fields": {**stage["wechat"], CODE_FIELD: "{{ code }}"},
+            "url": shared.get("url", ""),
+        },
         "email": _letter(stage, shared["mail"], layout),
-        "wecom": {"text": "\n".join(stage["body"])},
-        "dingtalk": {"text": "\n".join(stage["body"])},
+        "wecom": {"text": body},
+        "dingtalk": {"text": body},
     }
     return Starter(stage["code"], stage["name"], stage["audience"], stage["kind"], contents)
 
@@ -111,7 +120,7 @@ def _letter(stage: Mapping[str, Any], mail: Mapping[str, str], layout: str) -> d
     )
     for mark, text in (("title", stage["title"]), ("paragraphs", html), ("why", mail["why"])):
         layout = layout.replace(f"[[{mark}]]", text)
-    foot = f"{mail['why']}验真码：{{{{ code }}}}。不再接收此类邮件：{{{{ unsubscribe_url }}}}"
+    foot = f"{mail['why']}{CODE}。不再接收此类邮件：{{{{ unsubscribe_url }}}}"
     return {"subject": stage["title"], "html": layout, "text": "\n\n".join([*paragraphs, foot])}
 
 

@@ -20,9 +20,11 @@ ATTRIBUTES = (
 TAX_HEADER = ("纳税人识别号", "所属期", "税种", "申报税额", "已缴税额", "已退税额", "滞纳金")
 BENEFIT_HEADER = (
     "纳税人识别号", "所属期", "优惠代码", "享受状态", "销售额", "计税期", "应纳税所得额", "从业人数",
-    "资产总额", "子女数", "是否独生子女",
+    "资产总额", "子女数", "分摊比例", "是否独生子女", "月数",
 )  # fmt: skip
-ANNUAL_HEADER = ("纳税人识别号", "年度", "纳税信用级别", "综合所得收入额", "已预缴税额", "应纳税额")
+ANNUAL_HEADER = (
+    "纳税人识别号", "年度", "纳税信用级别", "综合所得收入额", "已预缴税额", "应纳税额", "是否依法预扣",
+)  # fmt: skip
 
 _QUARTER_ENDS = (f"{YEAR}03", f"{YEAR}06", f"{YEAR}09", f"{YEAR}12")
 _EXEMPT_QUARTER = 30_000_000
@@ -136,9 +138,11 @@ def benefit_records_of(household: Household) -> Iterator[Record]:
     december = _QUARTER_ENDS[3]
     if year is not None:
         if year.children:
-            yield _benefit(number, december, "IIT_SAD_CHILD", children=str(year.children))
+            yield _benefit(
+                number, december, "IIT_SAD_CHILD", children=str(year.children), share="100%", months="12"
+            )
         if year.elders:
-            yield _benefit(number, december, "IIT_SAD_ELDER", only_child="是")
+            yield _benefit(number, december, "IIT_SAD_ELDER", only_child="是", months="12")
         return
     assert figures is not None
     if not figures.general:
@@ -159,16 +163,19 @@ def benefit_records_of(household: Household) -> Iterator[Record]:
 
 def _benefit(
     number: str, month: str, code: str, *, state: str = "已享受", sales: str = "", period: str = "",
-    income: str = "", staff: str = "", assets: str = "", children: str = "", only_child: str = "",
+    income: str = "", staff: str = "", assets: str = "", children: str = "", share: str = "",
+    only_child: str = "", months: str = "",
 ) -> Record:  # fmt: skip
-    return number, month, code, state, sales, period, income, staff, assets, children, only_child
+    figures = sales, period, income, staff, assets, children, share, only_child, months
+    return number, month, code, state, *figures
 
 
 def annual_record_of(household: Household) -> Record | None:
     """The row of ANNUAL_HEADER; None for an individual business."""
     year = household.year
     if year is not None:
-        return household.tax_no, str(YEAR), "", yuan(year.income), yuan(year.prepaid), yuan(year.due)
+        money = (yuan(amount) for amount in (year.income, year.prepaid, year.due))
+        return household.tax_no, str(YEAR), "", *money, "是"
     if household.kind == "企业":
-        return household.tax_no, str(YEAR), grade_of(household), "", "", ""
+        return household.tax_no, str(YEAR), grade_of(household), "", "", "", ""
     return None

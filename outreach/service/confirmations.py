@@ -49,9 +49,9 @@ class Matter:
 class Answer:
     """One household's answer, and how it came.
 
-    `text` is exactly what was shown and `text_is` what it is: `page` (word for word) or `template`
-    (the version of the message's template that was sent, with its placeholders). `identity`: how it was
-    checked.
+    `text` is exactly what was shown and `text_is` what it is: `page` or `message` (word for word what she
+    read there), or `template` (for what left before words were kept: the version that was sent, with its
+    placeholders). `identity`: how it was checked.
     """
 
     household: Household

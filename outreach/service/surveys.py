@@ -22,6 +22,7 @@ from outreach.labels.keys import label_key
 from outreach.labels.sets import change_sets
 from outreach.service.confirmations import check_flags
 from outreach.service.survey_content import check_answer, read_questions, way_of
+from outreach.service.visitors import Visit
 
 _SQL = load_queries(__file__)
 STATES = {"draft": "草稿", "open": "进行中", "closed": "已结束"}
@@ -35,6 +36,15 @@ class OpenSurvey:
     version_id: int
     content: Mapping[str, Any]
     mapping: Sequence[Mapping[str, str]]
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSurvey:
+    """A survey with the places of the visitor's households that it asks; `answered`: for all of them."""
+
+    survey: OpenSurvey
+    places: Sequence[int]
     answered: bool
 
 
@@ -141,6 +151,16 @@ async def open_surveys(
     params = {"taxpayer": taxpayer_id, "org_id": org_id, "campaign": campaign_id}
     rows = await (await conn.execute(_SQL["open"], params)).fetchall()
     return [OpenSurvey(**row) for row in rows]
+
+
+async def surveys_of(conn: Connection, visit: Visit) -> list[OfferedSurvey]:
+    """What a visitor may answer for any of her households, in the order of the first one's list."""
+    found: dict[int, tuple[OpenSurvey, list[int], bool]] = {}
+    for place, household in enumerate(visit.households):
+        for one in await open_surveys(conn, household.id, household.org_id, visit.campaign_id):
+            survey, places, answered = found.get(one.id, (one, [], True))
+            found[one.id] = (survey, [*places, place], answered and one.answered)
+    return [OfferedSurvey(survey, places, answered) for survey, places, answered in found.values()]
 
 
 async def keep_answers(

@@ -15,10 +15,11 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer."""
+    """One answer; `is_told`: a word of the system, and no answer yet."""
 
     at: datetime
     text: str
+    is_told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def _opened(conn: Connection, vault: Vault, rows: Sequence[Mapping[str, An
     said: dict[int, list[Said]] = {}
     for step in steps:
         text = vault.decrypt("ticket_step", "text_enc", step["id"], bytes(step["text_enc"]))
-        said.setdefault(step["ticket_id"], []).append(Said(step["at"], text))
+        said.setdefault(step["ticket_id"], []).append(Said(step["at"], text, step["is_told"]))
     return [
         OwnTicket(
             row["number"],

@@ -29,8 +29,9 @@ SOURCES = {
     "complaint": "扫码投诉",
     "bad_rating": "差评",
     "hotline": "热线转办",
+    "feedback": "吐槽台",
 }
-CLOCKS = {"question": 3, "reply": 3, "complaint": 5, "bad_rating": 5, "hotline": 5}
+CLOCKS = {"question": 3, "reply": 3, "complaint": 5, "bad_rating": 5, "hotline": 5, "feedback": 5}
 """Working days to answer. Complaints of service and bad ratings: 5, as the rules say; the rest is ours."""
 
 STATES = {"open": "待受理", "in_hand": "办理中", "answered": "已答复", "closed": "已办结"}
@@ -43,7 +44,8 @@ _NUMBER = 10
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """What comes in. `contact` is how the person wants to be reached, as she wrote it."""
+    """What comes in. `contact` is how the person wants to be reached, as she wrote it; `told` what the system
+    tells her at once, which is no answer yet."""
 
     source: str
     channel: str
@@ -56,6 +58,7 @@ class NewTicket:
     inbound_id: int | None = None
     rating_id: int | None = None
     external_ref: str | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ async def open_tickets(conn: Connection, vault: Vault, wanted: Sequence[NewTicke
     drawn = await (await conn.execute(_SQL["draw"], {"count": len(wanted)})).fetchall()
     today = in_beijing(drawn[0]["now"]).date()
     calendars = {org_id: await load_calendar(conn, org_id) for org_id in {one.org_id for one in wanted}}
-    opened, first_steps = [], []
+    opened, first_steps, told = [], [], []
     for row, one in zip(drawn, wanted, strict=True):
         number = new_number()
         due = calendars[one.org_id].add_workdays(today, CLOCKS[one.source], guessing=True)
@@ -90,8 +93,11 @@ async def open_tickets(conn: Connection, vault: Vault, wanted: Sequence[NewTicke
         if (await conn.execute(_SQL["add"], params)).rowcount:
             opened.append(Opened(row["id"], number, due))
             first_steps.append(row["id"])
+            told += [(row["id"], one.told)] if one.told else []
     if first_steps:
         await conn.execute(_SQL["opened"], {"ids": first_steps, "by": by})
+    for ticket_id, text in told:
+        await _step(conn, vault, ticket_id, "told", "system", text)
     return opened
 
 
@@ -110,7 +116,7 @@ def clean_text(text: str, *, field: str = "text", least: int = 1) -> str:
 
 async def take_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: int) -> None:
     """Take a ticket in hand: the clock goes on, the name is known. Raises NotFound, NotAllowed, Conflict."""
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand"))
     await conn.execute(_SQL["take"], {"id": row["id"], "by": actor.name})
     await _step(conn, vault, row["id"], "taken", actor.name)
 
@@ -118,7 +124,7 @@ async def take_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: i
 async def note_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: int, text: str) -> None:
     """Add a note that the person does not see. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
     plain = clean_text(text, field="note")
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand", "answered"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand", "answered"))
     await _step(conn, vault, row["id"], "noted", actor.name, plain)
 
 
@@ -130,7 +136,7 @@ async def move_ticket(
     Raises InvalidInput, NotFound, NotAllowed, Conflict.
     """
     plain = clean_text(text, field="reason")
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand"))
     if org_id is None:
         if row["parent_id"] is None:
             raise Conflict("已经是最上级机构，不能再上报。")
@@ -151,7 +157,7 @@ async def answer_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id:
     """Answer the person; she reads it on her page or with her number. Raises InvalidInput, NotFound,
     NotAllowed, Conflict."""
     plain = clean_text(text, field="answer")
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand", "answered"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand", "answered"))
     await conn.execute(_SQL["answer"], {"id": row["id"], "by": actor.name})
     await _step(conn, vault, row["id"], "answered", actor.name, plain)
     await append_audit(conn, actor, "ticket.answer", f"ticket:{row['id']}")
@@ -165,7 +171,7 @@ async def call_back(
     if outcome not in OUTCOMES:
         raise InvalidInput("请选择回访结果。", field="outcome")
     plain = clean_text(text, field="call")
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand", "answered"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand", "answered"))
     verb = "answer" if outcome == "satisfied" else "take"
     await conn.execute(_SQL[verb], {"id": row["id"], "by": actor.name})
     await _step(conn, vault, row["id"], "called", actor.name, plain, outcome=outcome)
@@ -175,7 +181,7 @@ async def call_back(
 async def close_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: int) -> None:
     """Close what has been answered. Raises Conflict before an answer, and for a bad rating before a call that
     reached the person; NotFound, NotAllowed."""
-    row = await _held(conn, actor, ticket_id, ("open", "in_hand", "answered"))
+    row = await hold_ticket(conn, actor, ticket_id, ("open", "in_hand", "answered"))
     if row["state"] != "answered":
         raise Conflict("还没有答复，不能办结。请先答复，或登记回访。")
     if row["source"] == "bad_rating" and row["can_call"] and not row["called"]:
@@ -188,14 +194,16 @@ async def close_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: 
 async def reopen_ticket(conn: Connection, vault: Vault, actor: Actor, ticket_id: int, text: str) -> None:
     """Take a closed ticket up again, with a reason. Raises InvalidInput, NotFound, NotAllowed, Conflict."""
     plain = clean_text(text, field="reason")
-    row = await _held(conn, actor, ticket_id, ("closed",))
+    row = await hold_ticket(conn, actor, ticket_id, ("closed",))
     await conn.execute(_SQL["reopen"], {"id": row["id"]})
     await _step(conn, vault, row["id"], "reopened", actor.name, plain)
     await append_audit(conn, actor, "ticket.reopen", f"ticket:{row['id']}")
 
 
-async def _held(conn: Connection, actor: Actor, ticket_id: int, states: Sequence[str]) -> Mapping[str, Any]:
-    """The ticket, locked, if the actor may act on it now."""
+async def hold_ticket(
+    conn: Connection, actor: Actor, ticket_id: int, states: Sequence[str]
+) -> Mapping[str, Any]:
+    """The ticket, locked, if the actor may act on it now. Raises NotFound, NotAllowed, Conflict."""
     row = await (await conn.execute(_SQL["hold"], {"id": ticket_id, "path": actor.org_path})).fetchone()
     if row is None:
         raise NotFound("没有这个工单，或者它不在您的数据范围内。")

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pyroaring import BitMap
+
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.governance.vault import Vault
+from outreach.labels.keys import chunk_bits, label_key
 from outreach.registry.search import mask_name, mask_number
 
 _SQL = load_queries(__file__)
+_CARE, _MONGOLIAN = "special_care", "mongolian_reader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,17 @@ class Visit:
         return self.households[n if 0 <= n < len(self.households) else 0]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A language (zh, en, mn) and a size of print (normal, large)."""
+
+    language: str
+    size: str
+
+
 async def find_visit(conn: Connection, vault: Vault, link: bytes) -> Visit | None:
-    """The visit of a verified link; None when the link is gone or names no household."""
+    """The visit of a verified link; None when the link is gone or names no household for which its
+    person still acts."""
     row = await (await conn.execute(_SQL["visit"], {"hash": link})).fetchone()
     if row is None:
         return None
@@ -64,6 +77,28 @@ async def landing_of(conn: Connection, link: bytes) -> tuple[bool, bool]:
     """Whether a fresh visit begins with the answers rather than the statement, and whether it has one."""
     row = await (await conn.execute(_SQL["landing"], {"hash": link})).fetchone()
     return (row["answers"], row["has_bill"]) if row else (False, False)
+
+
+async def reading_of(conn: Connection, link: bytes) -> Reading:
+    """How the person of a verified link reads by what is on record: her language, and large print for who
+    needs special care, by her own entry or by the label of a household that is hers (no enterprise)."""
+    row = await (await conn.execute(_SQL["reading"], {"hash": link})).fetchone()
+    if row is None:
+        return Reading("zh", "normal")
+    labels = await _labels_of(conn, row["own"]) if row["own"] else frozenset()
+    language = "mn" if row["language"] == "zh" and _MONGOLIAN in labels else row["language"]
+    return Reading(language, "large" if row["special_care"] or _CARE in labels else "normal")
+
+
+async def _labels_of(conn: Connection, ids: Sequence[int]) -> frozenset[str]:
+    keys = {label_key(code): code for code in (_CARE, _MONGOLIAN)}
+    places = [(key, one >> chunk_bits(key)) for key in keys for one in ids]
+    params = {"keys": [key for key, _ in places], "his": [hi for _, hi in places]}
+    rows = await (await conn.execute(_SQL["chunks"], params)).fetchall()
+    wanted = BitMap(ids)
+    return frozenset(
+        keys[row["set_key"]] for row in rows if wanted.intersect(BitMap.deserialize(bytes(row["data"])))
+    )
 
 
 async def households_of(conn: Connection, vault: Vault, ids: Sequence[int]) -> list[Household]:

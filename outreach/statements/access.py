@@ -1,9 +1,11 @@
 """Who may see a statement: a one-time code to the phone of record, then a short session.
 
 Limits (all in PostgreSQL): a code has 6 digits and lives 5 minutes; in 24 hours 3 codes per link and 6 per
-person; 5 wrong entries lock the link for 24 hours, 10 over all her links stop the person for as long. Callers
-cannot tell an unknown link from an expired, revoked or locked one: the answers are the same, and so are the
-statements that the database runs for them. Every step is recorded in statement_access.
+person; 5 wrong entries lock the link for 24 hours, 10 over all her links stop the person for as long. Half of
+what a person has is kept for the links of her messages: links that were made for a number (by_number.py) use
+the other half only. Callers cannot tell an unknown link from an expired, revoked or locked one, or from one
+whose person acts for nobody any more: the answers are the same, and so are the statements that the database
+runs for them. Every step is recorded in statement_access.
 """
 
 import hmac
@@ -27,6 +29,9 @@ CODES_A_DAY = 3
 MOST_TRIES = 5
 CODES_OF_PERSON = 6
 TRIES_OF_PERSON = 10
+CODES_BY_NUMBER = 3
+TRIES_BY_NUMBER = 5
+_MISSES_THAT_COUNT = 20
 SESSION_SECONDS = 1_800
 
 
@@ -40,8 +45,21 @@ class CodeToSend:
 
 
 @dataclass(frozen=True, slots=True)
+class MissShare:
+    """Attempts on links over all networks within some minutes, and how many found no link."""
+
+    attempts: int
+    misses: int
+
+    @property
+    def is_alarming(self) -> bool:
+        """Somebody guesses: more than 1 %, and more than a few who copied an address wrongly."""
+        return self.misses >= _MISSES_THAT_COUNT and self.misses * 100 > self.attempts
+
+
+@dataclass(frozen=True, slots=True)
 class StatementSession:
-    """A verified visit: the households that the link named."""
+    """A verified visit: the households that the link named and for which its person still acts."""
 
     token_hash: bytes
     taxpayer_ids: tuple[int, ...]
@@ -69,7 +87,7 @@ async def ask_code(rt: Runtime, token: str, remote: str) -> CodeToSend | None:
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     async with rt.db.begin() as conn:
         link = await _lock(conn, token, hashed)
-        send = _may_send(link)
+        send = link.usable and link.may_have_code
         params = {
             "hash": hashed,
             "code": _code_hash(vault, hashed, code),
@@ -99,14 +117,19 @@ async def enter_code(rt: Runtime, token: str, code: str, remote: str) -> str | N
         assert found is not None
         await conn.execute(_SQL["use_code"], {"id": found["id"]})
         secret = secrets.token_urlsafe(16)
-        params = {"hash": hashed, "session": _session_hash(vault, secret), "seconds": SESSION_SECONDS}
+        params = {
+            "hash": hashed,
+            "session": _session_hash(vault, secret),
+            "seconds": SESSION_SECONDS,
+            "person": link.person_id,
+        }
         await conn.execute(_SQL["open_session"], params)
         await _record(conn, "verified", hashed, remote)
     return secret
 
 
 async def find_session(rt: Runtime, secret: str) -> StatementSession | None:
-    """The session of a cookie, while it and its link live."""
+    """The session of a cookie, while it and its link live and its person acts for one of the households."""
     rows = await _rows_of(rt, "find_session", secret)
     return _session(rows[0]) if rows else None
 
@@ -140,10 +163,10 @@ async def record_access(
     await on.execute(_SQL["add_document"], params | {"taxpayer": taxpayer_id, "statement": statement_id})
 
 
-async def note_miss(rt: Runtime, text: str, remote: str) -> None:
-    """Record that a network asked for a code of a message that there is not."""
+async def note_miss(rt: Runtime, remote: str) -> None:
+    """Record that a network asked for a message or a ticket that there is not."""
     async with rt.db.begin() as conn:
-        await _record(conn, "miss", token_hash(open_vault(rt.settings), text), remote)
+        await _record(conn, "miss", None, remote)
 
 
 async def count_tries(rt: Runtime, remote: str) -> int:
@@ -157,10 +180,10 @@ async def note_stop(rt: Runtime, remote: str) -> None:
     await rt.db.execute(_SQL["add_stop"], {"network": network_of(remote)})
 
 
-async def read_miss_share(rt: Runtime, minutes: int = 10) -> tuple[int, int]:
-    """Attempts and misses of the last minutes over all networks; more than 1 % of misses is an alert."""
-    row = await rt.db.fetch_one(_SQL["miss_share"], {"minutes": minutes})
-    return (int(row["attempts"]), int(row["misses"])) if row else (0, 0)
+async def read_miss_share(conn: Connection, minutes: int = 10) -> MissShare:
+    """Attempts on links of the last minutes and misses among them; wrong codes of messages are none."""
+    row = await (await conn.execute(_SQL["miss_share"], {"minutes": minutes})).fetchone()
+    return MissShare(row["attempts"], row["misses"]) if row else MissShare(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +194,7 @@ class _Link:
     usable: bool = False
     person_id: int | None = None
     tries: int = 0
-    codes_today: int = 0
-    codes_of_person: int = 0
-    tries_of_person: int = 0
+    may_have_code: bool = False
 
 
 async def _rows_of(rt: Runtime, query: str, secret: str) -> list[dict[str, Any]]:
@@ -197,16 +218,11 @@ async def _lock(conn: Connection, token: str, hashed: bytes) -> _Link:
         return _Link()
     assert today is not None
     usable = row["alive"] and not row["locked"] and today["tries"] < TRIES_OF_PERSON
-    return _Link(True, usable, person, row["tries"], today["of_link"], today["of_person"], today["tries"])
-
-
-def _may_send(link: _Link) -> bool:
-    return (
-        link.usable
-        and link.person_id is not None
-        and link.codes_today < CODES_A_DAY
-        and link.codes_of_person < CODES_OF_PERSON
-    )
+    may_have_code = today["of_link"] < CODES_A_DAY and today["of_person"] < CODES_OF_PERSON
+    if row["by_number"]:
+        usable = usable and today["tries_by_number"] < TRIES_BY_NUMBER
+        may_have_code = may_have_code and today["by_number"] < CODES_BY_NUMBER
+    return _Link(True, usable, person, row["tries"], may_have_code)
 
 
 def _is_right(link: _Link, found: dict[str, Any] | None, given: bytes) -> bool:
@@ -227,7 +243,7 @@ async def _count_try(
     await _record(conn, event, hashed, remote)
 
 
-async def _record(conn: Connection, event: str, hashed: bytes, remote: str) -> None:
+async def _record(conn: Connection, event: str, hashed: bytes | None, remote: str) -> None:
     params = {"event": event, "hash": hashed, "network": network_of(remote)}
     await conn.execute(_SQL["add_access"], params)
 

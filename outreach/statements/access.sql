@@ -1,13 +1,17 @@
 -- name: lock_link
 -- The row lock makes attempts on one link queue up: tries cannot be raced past their limit.
--- Life follows business time, as the messages do; locks and codes follow the machine's clock.
-select token_hash, taxpayer_ids,
-       coalesce(person_id, (select c.person_id from contact c where c.taxpayer_id = link.taxpayer_ids[1])) as person_id,
-       expires_at > business_now() and revoked_at is null as alive,
+-- Life follows business time, as the messages do; locks and codes follow the machine's clock. A link whose
+-- person acts for none of its households any more is dead.
+select token_hash, p.person_id, by_number,
+       expires_at > business_now() and revoked_at is null
+           and acting_for(p.person_id, taxpayer_ids) <> '{}' as alive,
        coalesce(locked_until > now(), false) as locked,
        case when tries_since > now() - interval '24 hours' then tries else 0 end as tries
-from link where token_hash = %(hash)s
-for update;
+from link, lateral (
+    select coalesce(link.person_id,
+                    (select c.person_id from contact c where c.taxpayer_id = link.taxpayer_ids[1])) as person_id) p
+where token_hash = %(hash)s
+for update of link;
 
 -- name: lock_person
 -- Links of one person must not race past the limits that she has over all of them.
@@ -15,10 +19,12 @@ select pg_advisory_xact_lock(7640024, %(key)s);
 
 -- name: today
 select count(*) filter (where token_hash = %(hash)s) as of_link,
-       count(*) filter (where person_id = %(person)s) as of_person,
-       coalesce(sum(tries) filter (where person_id = %(person)s), 0) as tries
-from one_time_code
-where created_at > now() - interval '24 hours' and (token_hash = %(hash)s or person_id = %(person)s);
+       count(*) filter (where of_her) as of_person,
+       coalesce(sum(c.tries) filter (where of_her), 0) as tries,
+       count(*) filter (where of_her and by_number) as by_number,
+       coalesce(sum(c.tries) filter (where of_her and by_number), 0) as tries_by_number
+from one_time_code c join link l using (token_hash), lateral (select c.person_id = %(person)s as of_her) h
+where c.created_at > now() - interval '24 hours' and (token_hash = %(hash)s or c.person_id = %(person)s);
 
 -- name: add_code
 -- Also run, without effect, for a link that gets no code: then the database has the same to do for every link.
@@ -53,17 +59,21 @@ where token_hash = %(hash)s and %(tries)s::int is not null;
 update one_time_code set used_at = now() where id = %(id)s;
 
 -- name: open_session
+-- Whoever has proved herself is the one whom the visit depends on, also if the link named nobody.
 with read as (
-    update link set tries = 0, tries_since = null, read_at = coalesce(read_at, business_now())
+    update link set tries = 0, tries_since = null, read_at = coalesce(read_at, business_now()),
+                    person_id = %(person)s
     where token_hash = %(hash)s)
 insert into statement_session (session_hash, token_hash, expires_at)
 values (%(session)s, %(hash)s, now() + make_interval(secs => %(seconds)s));
 
 -- name: find_session
-select s.token_hash, l.taxpayer_ids, s.expires_at
-from statement_session s join link l using (token_hash)
+-- Asked for each page: a household for which she acts no more is gone from the visit at once.
+select s.token_hash, a.taxpayer_ids, s.expires_at
+from statement_session s join link l using (token_hash),
+     lateral (select acting_for(l.person_id, l.taxpayer_ids) as taxpayer_ids) a
 where s.session_hash = %(session)s and s.ended_at is null and s.expires_at > now()
-  and l.revoked_at is null and l.expires_at > business_now();
+  and l.revoked_at is null and l.expires_at > business_now() and a.taxpayer_ids <> '{}';
 
 -- name: end_session
 update statement_session set ended_at = now() where session_hash = %(session)s and ended_at is null
@@ -108,7 +118,8 @@ where not exists (
 -- What an alert watches: somebody who guesses raises the share of misses far above the usual.
 select count(*) as attempts, count(*) filter (where event = 'miss') as misses
 from statement_access
-where event in ('miss', 'code_sent', 'code_refused') and at > now() - make_interval(mins => %(minutes)s);
+where event in ('miss', 'code_sent', 'code_refused') and token_hash is not null
+  and at > now() - make_interval(mins => %(minutes)s);
 
 -- name: documents
 select distinct on (taxpayer_id, kind, year) id, taxpayer_id, kind, year, content_enc, content_hash
@@ -118,20 +129,30 @@ order by taxpayer_id, kind, year desc, version desc;
 
 -- name: visit
 -- `find_session` and `documents` of what it finds, in one round trip; one row without a document if there is none.
--- Reminders on WeChat are offered where a gateway could send them.
-select s.token_hash, l.taxpayer_ids, s.expires_at, d.*,
+-- Reminders on WeChat are offered where a gateway could send them. Beside it the template by which the link's
+-- round told of a document, and the year of that.
+select s.token_hash, a.taxpayer_ids, s.expires_at, d.*, told.template as told_by, told.year as told_year,
        exists (select from gateway where channel = 'wechat' and state = 'active') as offers_wechat
-from statement_session s join link l using (token_hash)
+from statement_session s join link l using (token_hash),
+     lateral (select acting_for(l.person_id, l.taxpayer_ids) as taxpayer_ids) a
 left join lateral (
     select distinct on (taxpayer_id, kind, year) id, taxpayer_id, kind, year, content_enc, content_hash
     from statement
-    where taxpayer_id = any(l.taxpayer_ids)
+    where taxpayer_id = any(a.taxpayer_ids)
     order by taxpayer_id, kind, year desc, version desc) d on true
+left join lateral (
+    select t.code as template, c.variables ->> 'tax_year' as year
+    from round r join campaign c on c.id = r.campaign_id
+    join round_step step on step.round_id = r.id join template t on t.id = step.template_id
+    where r.id = l.round_id order by step.step limit 1) told on true
 where s.session_hash = %(session)s and s.ended_at is null and s.expires_at > now()
-  and l.revoked_at is null and l.expires_at > business_now();
+  and l.revoked_at is null and l.expires_at > business_now() and a.taxpayer_ids <> '{}';
 
 -- name: by_digest
-select s.kind, s.year, s.version, s.issued_at, o.name as bureau,
-       not exists (select from statement newer where newer.supersedes = s.id) as current
+select s.kind, s.year, s.version, s.issued_at, o.name as bureau, newest.id = s.id as current, newest.withdrawn
 from statement s join taxpayer t on t.id = s.taxpayer_id join org_unit o on o.id = t.org_id
+cross join lateral (
+    select n.id, n.withdrawn from statement n
+    where n.taxpayer_id = s.taxpayer_id and n.kind = s.kind and n.year = s.year
+    order by n.version desc limit 1) newest
 where s.content_hash = %(digest)s;

@@ -13,9 +13,10 @@ from typing import Any
 
 from orjson import Fragment, dumps
 
-from outreach.statements.benefits import CAVEAT, Line, caveat_of, how_to_claim
+from outreach.statements.benefits import CAVEAT, Line, caveat_of
 from outreach.statements.canonical import TEXT, VALUE, form_of
 from outreach.statements.household import EarlierFact
+from outreach.statements.how_to import told_to_do
 from outreach.statements.money import ZERO
 from outreach.statements.rules import Effect, Rule, catalogue
 
@@ -224,7 +225,7 @@ def grouped_by_rule(lines: Iterable[Line]) -> Iterable[list[Line]]:
 
 
 def unclaimed_part(lines: Sequence[Line]) -> dict[str, Any]:
-    """What may still be claimed; only money counts into the total, deductions and timing do not."""
+    """What may still be claimed, and how; only money counts into the total, deductions and timing do not."""
     if not lines:
         return {"lines": [], "total": str(ZERO)}
     drawn: list[dict[str, Any]] = []
@@ -236,7 +237,8 @@ def unclaimed_part(lines: Sequence[Line]) -> dict[str, Any]:
                 "effect": rule.effect,
                 "amount": str(_sum_of(grouped)),
                 "count": len(grouped),
-                "how_to": how_to_claim(rule),
+                "eligible": rule.eligible,
+                **told_to_do(rule, max(map(_month_of, grouped))),
                 "entries": entries_of(grouped),
             }
         )

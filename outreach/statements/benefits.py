@@ -20,7 +20,7 @@ COMPUTATIONS: Mapping[str, Computation] = {
     **local_taxes.COMPUTATIONS,
 }
 
-BY_MONTH = vat.BY_MONTH | cit.BY_MONTH
+BY_MONTH = vat.BY_MONTH | cit.BY_MONTH | local_taxes.BY_MONTH
 
 
 class Line(NamedTuple):
@@ -87,26 +87,3 @@ def _require_listed(rule: Rule, inputs: Inputs) -> None:
         raise InvalidInput(
             f"「{rule.name}」以主管部门名单为准，请先核对名单并在「核对名单」列填写「是」。", field="核对名单"
         )
-
-
-_HOW_TO = {
-    "免申即享": (
-        "无需申请：符合条件的，申报时系统自动减免。如上述所属期未减免，请核对申报表，"
-        "可更正申报并退还多缴税费。"
-    ),
-    "免申请(确认)": "无需申请：在电子税务局申报时确认即可。",
-    "申请": "需要申请：请在规定期限内通过电子税务局提交申请，由主管税务机关审核。",
-    "仅汇算填报": "请在次年3月1日至6月30日办理综合所得汇算清缴时，于个人所得税APP填报。",
-    "扣缴或汇算填报": "请在个人所得税APP填报专项附加扣除，由单位按月扣除，或于次年汇算清缴时填报。",
-    "扣缴或汇算选择": "请在个人所得税APP办理汇算清缴时，比较两种计税方式后选择。",
-}
-_DECLARE = "自行判断、申报享受：在申报表中填写该项减免，相关资料留存备查。"
-_LIST = "以主管部门公布的名单为准：确认在名单内后，申报享受，相关资料留存备查。"
-
-
-def how_to_claim(rule: Rule) -> str:
-    """One sentence for the household, by the rule's way of delivery."""
-    mode = rule.delivery_mode
-    if rule.code in LISTED:
-        return _LIST
-    return _HOW_TO.get(mode) or (_HOW_TO["免申即享"] if mode.startswith("免申即享") else _DECLARE)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from outreach.runtime import Runtime
-from outreach.statements.issue import Issued, Progress, document_number, issue_documents
+from outreach.statements.freezing import document_number
+from outreach.statements.issue import Issued, Progress, issue_documents
 
 __all__ = ["Issued", "document_number", "issue_yearly_bills"]
 

@@ -13,7 +13,12 @@ from outreach.statements.benefit_lines import unclaimed_part
 from outreach.statements.content import SCHEMA, computed_lines, credit_of, payer_of
 from outreach.statements.due import due_rows
 from outreach.statements.household import Household
-from outreach.statements.money import ZERO, yuan
+from outreach.statements.how_to import advice_of
+from outreach.statements.inputs import BY_HEADER
+from outreach.statements.marks import SCANNED
+from outreach.statements.money import ZERO, plain, yuan
+from outreach.statements.rules import catalogue
+from outreach.statements.verified import confirmed_codes, unpriced
 
 HELP = "如已办理请忽略；有困难可拨打 12366 或联系主管税务机关。"
 
@@ -50,7 +55,7 @@ def build_checkup(
         return None
     claimed, open_ = computed_lines(home)
     waiting = unclaimed_part(open_)
-    findings = [*_findings(home), *_benefits(home, waiting)]
+    findings = [*_findings(home), *_benefits(home, waiting), *_cliffs(home)]
     return {
         "schema": SCHEMA,
         "kind": "checkup",
@@ -71,6 +76,7 @@ def _findings(home: Household) -> Iterator[Finding]:
     yield from _payment(home)
     yield from _credit(home)
     yield from _risk(home)
+    yield from _wrong(home)
 
 
 def _filing(home: Household) -> Iterator[Finding]:
@@ -149,9 +155,30 @@ def _risk(home: Household) -> Iterator[Finding]:
         yield Finding("风险自查", "note", "有已核实的事项值得您自查。", how_to)
     elif "risk_calm" in marks:
         yield Finding("风险自查", "good", "没有发现需要提示的涉税事项。")
-    if "benefit_wrong" in marks:
-        how_to = "可对照优惠条件核对，不符合的可以更正申报。" + HELP
+
+
+def _wrong(home: Household) -> Iterator[Finding]:
+    names = "".join(f"「{catalogue()[code].name}」" for code in confirmed_codes(home, "wrong"))
+    how_to = "可对照优惠条件核对，不符合的可以更正申报。" + HELP
+    if names:
+        yield Finding("优惠核对", "note", f"已享受的{names}，建议核对是否符合条件。", how_to)
+    elif "benefit_wrong" in home.marks and "risk_unverified" not in home.marks:
         yield Finding("优惠核对", "note", "有一项已享受的优惠，建议核对是否符合条件。", how_to)
+
+
+def _cliffs(home: Household) -> Iterator[Finding]:
+    """Near a limit beyond which a benefit ends: confirmed ones, the newest month of each."""
+    for finding in home.findings:
+        if finding.direction == "cliff" and finding.confirmed:
+            last, name = finding.entries[-1], catalogue()[finding.code].name
+            value, limit, distance = (_measured(last, key) for key in ("value", "limit", "distance"))
+            text = f"「{name}」：{last['what']}为 {value}，界限为 {limit}，还差 {distance}。"
+            yield Finding("临界提醒", "note", text, "超过界限后这项优惠的算法会变化，安排收支时可以留意。")
+
+
+def _measured(entry: Mapping[str, Any], key: str) -> str:
+    number = Decimal(entry[key])
+    return f"{yuan(number)} 元" if BY_HEADER[entry["what"]].kind == "money" else plain(number)
 
 
 def _benefits(home: Household, waiting: Mapping[str, Any]) -> Iterator[Finding]:
@@ -160,5 +187,8 @@ def _benefits(home: Household, waiting: Mapping[str, Any]) -> Iterator[Finding]:
         shown = f"，预计 {yuan(total)} 元" if total else ""
         text = f"有 {len(waiting['lines'])} 项优惠您可能还可以享受{shown}。"
         yield Finding("应享未享", "note", text, "办法见下面「您可能还可以享受」。")
-    elif home.benefits:
+    for code in unpriced(home):
+        text = f"「{catalogue()[code].name}」您可能还可以享受，金额以实际申报为准。"
+        yield Finding("应享未享", "note", text, advice_of(catalogue()[code]).how_to)
+    if SCANNED in home.marks and not any(one.direction == "unclaimed" for one in home.findings):
         yield Finding("应享未享", "good", "没有发现您应享未享的优惠。")

@@ -97,7 +97,7 @@ def _equipment(inputs: Inputs, context: Context) -> Computed:
 
 
 def _disabled_wages(inputs: Inputs, context: Context) -> Computed:
-    wages, rate = inputs.number("wages"), _FULL if not inputs.has("rate") else inputs.number("rate")
+    wages, rate = inputs.number("wages"), inputs.number("rate")
     saved = wages * rate
     return computed(
         saved,

@@ -34,7 +34,7 @@ class Cliff:
 
     def limit_of(self, inputs: Mapping[str, str]) -> Decimal:
         """The limit for what was reported."""
-        return self.limit * _PERIODS[inputs.get("period", "月")] if self.by_period else self.limit
+        return self.limit * _PERIODS[inputs["period"]] if self.by_period else self.limit
 
     def sides(self, inputs: Mapping[str, str]) -> tuple[str, str]:
         """The last value with the benefit and the first without it, as inputs."""
@@ -82,7 +82,11 @@ CLIFFS: tuple[Cliff, ...] = (
 
 def cliffs_of(code: str, inputs: Mapping[str, str]) -> Iterator[Cliff]:
     """The cliffs of a benefit whose input is known."""
-    return (cliff for cliff in CLIFFS if code in cliff.codes and cliff.key in inputs)
+    return (
+        cliff
+        for cliff in CLIFFS
+        if code in cliff.codes and cliff.key in inputs and (not cliff.by_period or "period" in inputs)
+    )
 
 
 def is_beyond(code: str, inputs: Mapping[str, str]) -> bool:

@@ -8,7 +8,6 @@ a line (nothing this year or last) add to the cumulative figure.
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -22,7 +21,8 @@ from outreach.statements.canonical import TEXT, VALUE, canonical, form_of
 from outreach.statements.due import due_rows
 from outreach.statements.household import Household, TaxFact
 from outreach.statements.money import ZERO
-from outreach.statements.rules import RuleNotInForce
+from outreach.statements.person import person_before, person_of
+from outreach.statements.verified import verified
 
 SCHEMA = 1
 DIGESTS = {"sha256": "SHA-256", "sm3": "SM3"}
@@ -53,7 +53,8 @@ def build_bills(
         map(unclaimed_part, open_),
         map(credit_of, homes),
         [due_rows(home.kind, today, entered, lines) for home, lines in zip(homes, claimed, strict=True)],
-        [_person(home, year) for home in homes],
+        [person_of(home, year) for home in homes],
+        [person_before(home) for home in homes],
         strict=True,
     )
     return [
@@ -68,20 +69,25 @@ def build_bills(
             "credit": credit,
             "due": due,
             "person": person,
+            "person_last_year": last_year,
         }
-        for payer, paid, enjoyed, unclaimed, credit, due, person in parts
+        for payer, paid, enjoyed, unclaimed, credit, due, person, last_year in parts
     ]
 
 
 def computed_lines(home: Household) -> tuple[list[Line], list[Line]]:
-    """The year's benefits computed: those that were claimed, and those that were not."""
+    """The year's benefits computed: those that were claimed, and those that may be claimed still.
+
+    What comes to nothing is neither enjoyed nor to be had, and no document tells of it.
+    """
     claimed: list[Line] = []
     open_: list[Line] = []
     province = home.province
     for month, code, is_claimed, inputs in home.benefits:
         line = compute_line(code, month, inputs, province=province)
-        (claimed if is_claimed else open_).append(line)
-    return claimed, open_
+        if line.amount:
+            (claimed if is_claimed else open_).append(line)
+    return claimed, verified(open_, home) if home.findings else open_
 
 
 def payer_of(home: Household) -> dict[str, str]:
@@ -123,7 +129,7 @@ def digest_of(content: Mapping[str, Any]) -> str:
 _tax_type_of = attrgetter("tax_type")
 _paid_of = attrgetter("paid")
 _AMOUNTS = {"declared": TEXT, "late_fee": TEXT, "paid": TEXT, "refunded": TEXT}
-_TAX = form_of({**_AMOUNTS, "tax_type": VALUE})
+_TAX = form_of({**_AMOUNTS, "last_year": TEXT, "tax_type": VALUE})
 _PAID = form_of({"last_year": TEXT, "rows": VALUE, "total": _AMOUNTS})
 
 
@@ -134,9 +140,10 @@ def _paid(taxes: Sequence[TaxFact]) -> orjson.Fragment:
     rows = []
     declared = paid = refunded = late_fee = last_year = ZERO
     for tax_type, of_declared, of_paid, of_refunded, of_late_fee, of_last_year in taxes:
-        last_year += of_last_year
-        if of_declared or of_paid or of_refunded or of_late_fee:
-            rows.append(_TAX % (of_declared, of_late_fee, of_paid, of_refunded, _quoted(tax_type)))
+        if of_declared or of_paid or of_refunded or of_late_fee or of_last_year:
+            amounts = of_declared, of_last_year, of_late_fee, of_paid, of_refunded
+            rows.append(_TAX % (*amounts, _quoted(tax_type)))
+            last_year += of_last_year
             declared += of_declared
             paid += of_paid
             refunded += of_refunded
@@ -146,28 +153,3 @@ def _paid(taxes: Sequence[TaxFact]) -> orjson.Fragment:
 
 
 _quoted = lru_cache(maxsize=256)(canonical)
-
-
-def _person(home: Household, year: int) -> dict[str, Any] | None:
-    """Natural persons: income, prepaid, tax, and what comes of it."""
-    annual = home.annual
-    if annual.income is None or annual.prepaid is None or annual.tax_due is None:
-        return None
-    balance = annual.prepaid - annual.tax_due
-    outcome = "refund" if balance > 0 else "even" if balance == 0 else _owed(annual.income, -balance, year)
-    return {
-        "income": str(annual.income),
-        "prepaid": str(annual.prepaid),
-        "tax_due": str(annual.tax_due),
-        "balance": str(abs(balance)),
-        "outcome": outcome,
-    }
-
-
-def _owed(income: Decimal, owed: Decimal, year: int) -> str:
-    inputs = {"annual_income": str(income), "top_up": str(owed)}
-    try:
-        line = compute_line("IIT_RECON_EXEMPT", year * 100 + 12, inputs)
-    except RuleNotInForce:
-        return "top_up"
-    return "exempt" if line.figures["payable"] == 0 else "top_up"

@@ -56,7 +56,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class DocumentProof:
-    """What a public check may tell about a document: no name and no amount."""
+    """What a public check may tell about a document: no name and no amount. `withdrawn`: by this version or
+    by a later one."""
 
     bureau: str
     kind: str
@@ -64,6 +65,7 @@ class DocumentProof:
     version: int
     issued_at: datetime
     current: bool
+    withdrawn: bool
 
 
 async def read_documents(rt: Runtime, taxpayer_ids: Sequence[int]) -> list[Document]:
@@ -77,9 +79,10 @@ async def read_documents(rt: Runtime, taxpayer_ids: Sequence[int]) -> list[Docum
     return [open_document(vault, row) for row in _in_order(rows, taxpayer_ids)]
 
 
-async def open_visit(rt: Runtime, secret: str, n: int) -> Opened | None:
-    """The visit of a cookie with the n-th of its documents, the first where there is no n-th; None when it is
-    over or has none. What is not shown is not opened, but for one document of each other household.
+async def open_visit(rt: Runtime, secret: str, n: int | None) -> Opened | None:
+    """The visit of a cookie with the n-th of its documents, or without a number with the one of which its
+    message told; the first where there is none such. None when it is over or has none. What is not shown is
+    not opened, but for one document of each other household.
 
     Raises SealBroken as `read_documents` does.
     """
@@ -88,7 +91,7 @@ async def open_visit(rt: Runtime, secret: str, n: int) -> Opened | None:
         return None
     session, vault = found[0], open_vault(rt.settings)
     rows = _in_order(found[1], session.taxpayer_ids)
-    place = n if 0 <= n < len(rows) else 0
+    place = _told(rows) if n is None else n if 0 <= n < len(rows) else 0
     shown = open_document(vault, rows[place])
     names = {shown.taxpayer_id: shown.content["payer"]["name"]}
     for row in rows:
@@ -101,6 +104,13 @@ async def open_visit(rt: Runtime, secret: str, n: int) -> Opened | None:
 def _in_order(rows: Iterable[dict[str, Any]], taxpayer_ids: Sequence[int]) -> list[dict[str, Any]]:
     order = {taxpayer_id: place for place, taxpayer_id in enumerate(taxpayer_ids)}
     return sorted(rows, key=lambda row: (order[row["taxpayer_id"]], -row["year"], _KINDS[row["kind"]]))
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> int:
+    """The place of the document of which the message told: its template is called after the kind."""
+    template, year = rows[0]["told_by"] or "", rows[0]["told_year"]
+    told = [place for place, row in enumerate(rows) if template.endswith(row["kind"])]
+    return next((place for place in told if str(rows[place]["year"]) == year), told[0] if told else 0)
 
 
 def open_document(vault: Vault, row: Mapping[str, Any]) -> Document:
@@ -124,6 +134,4 @@ async def check_digest(rt: Runtime, digest: str) -> DocumentProof | None:
     row = await rt.db.fetch_one(_SQL["by_digest"], {"digest": wanted})
     if row is None:
         return None
-    return DocumentProof(
-        row["bureau"], row["kind"], row["year"], row["version"], row["issued_at"], row["current"]
-    )
+    return DocumentProof(**row)

@@ -4,7 +4,9 @@ A document comes as pieces of its canonical text: number, version and time are p
 written, without serialising it a second time.
 """
 
+import ctypes
 import gc
+import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ class Drawn(NamedTuple):
     body: bytes
     rest: bytes
     benefits: int
+    withdrawn: bool = False
 
     def lasting(self) -> bytes:
         """As `content.lasting`: due dates move by themselves and are left out, and there is no issue yet."""
@@ -40,7 +43,8 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is the same for all blocks of one issue: kind, year, day of making, dates that staff entered."""
+    """What is the same for all blocks of one issue: kind, year, day of making, dates that the bureau knows
+    beside the published calendar (due.py)."""
 
     kind: str
     year: int
@@ -60,7 +64,8 @@ def draw(document: Mapping[str, Any]) -> Drawn:
     whole = canonical_bytes({**document, "due": later, "issue": later})
     head, _, tail = whole.partition(_DUE + _MARK)
     body, _, rest = tail.partition(_MARK)
-    return Drawn(head, _DUE + canonical_bytes(document["due"]), body, rest, _count_benefits(document))
+    due = _DUE + canonical_bytes(document["due"])
+    return Drawn(head, due, body, rest, _count_benefits(document), "withdrawn" in document)
 
 
 def _count_benefits(document: Mapping[str, Any]) -> int:
@@ -91,10 +96,12 @@ def start_executor(processes: int) -> Executor:
     if processes <= 1:
         return ThreadPoolExecutor(1)
     # Not fork: the parent runs threads and an event loop.
-    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_forget_cycles)
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin)
 
 
-def _forget_cycles() -> None:
-    """Documents hold no cycles; where nothing else is made, looking for them is a sixth of the time."""
+def _begin() -> None:
+    # prctl(PR_SET_PDEATHSIG): nobody waits for what a process draws whose parent was killed.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    # Documents hold no cycles; where nothing else is made, looking for them is a sixth of the time.
     gc.freeze()
     gc.disable()

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import orjson
 import xlsxwriter
+from pyroaring import BitMap
 
 from outreach.db.sql import load_queries
 from outreach.errors import Conflict, NotFound
@@ -29,7 +30,7 @@ from outreach.statements.documents import Document, open_document
 from outreach.statements.drawing import start_executor
 from outreach.statements.kinds import document_kind
 from outreach.statements.pdf import set_paper
-from outreach.statements.pdf_pages import write_papers
+from outreach.statements.pdf_pages import Paper, write_papers
 
 _SQL = load_queries(__file__)
 ORDER = "导出清单.json"
@@ -38,12 +39,14 @@ _HEAD = ("序号", "文件编号", "版本", "名称", "纳税人识别号", "�
 Progress = Callable[[int, int], None]
 Beside = Literal["none", "readers", "all"]
 _MONGOLIAN = label_key("mongolian_reader")
+_ELDERLY = (label_key("elderly"), label_key("special_care"))
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is to be exported; `merged`: one PDF per bundle instead of a ZIP of PDFs; `mongolian`: whose
-    documents have Mongolian beside the Chinese (nobody's, those of households that read it, everybody's)."""
+    documents have Mongolian beside the Chinese (nobody's, those of households that read it, everybody's);
+    `large`: whose are in large print (readers: the elderly and those in special care)."""
 
     kind: str
     year: int
@@ -51,6 +54,7 @@ class Wish:
     round_id: int | None = None
     merged: bool = False
     mongolian: Beside = "none"
+    large: Beside = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ async def _order(rt: Runtime, folder: Path, wish: Wish) -> Sequence[Mapping[str,
         "round": wish.round_id,
         "most": _MOST,
         "mongolian": wish.mongolian,
-        "labelled": await _labelled(rt) if wish.mongolian == "readers" else [],
+        "labelled": await _labelled(rt, [_MONGOLIAN]) if wish.mongolian == "readers" else [],
+        "large": wish.large,
+        "elderly": await _labelled(rt, _ELDERLY) if wish.large == "readers" else [],
     }
     rows = await rt.db.fetch(_SQL["plan"], params)
     if not rows:
@@ -119,9 +125,11 @@ async def _order(rt: Runtime, folder: Path, wish: Wish) -> Sequence[Mapping[str,
     return rows
 
 
-async def _labelled(rt: Runtime) -> list[int]:
+async def _labelled(rt: Runtime, keys: Sequence[str]) -> list[int]:
+    """Who bears one of the labels."""
     async with rt.db.begin() as conn:
-        return list((await SetCache().load(conn, [_MONGOLIAN]))[_MONGOLIAN])
+        sets = await SetCache().load(conn, keys)
+    return list(BitMap.union(*(sets[key] for key in keys)))
 
 
 async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any], executor: Executor) -> bool:
@@ -135,8 +143,8 @@ async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any]
     documents = [open_document(vault, row) for row in rows]
     make = merge_documents if wish.merged else zip_documents
     loop = asyncio.get_running_loop()
-    beside = frozenset(part.get("mongolian", ()))
-    body, sheet = await loop.run_in_executor(executor, make, documents, rt.settings.base_url, beside)
+    beside, large = frozenset(part.get("mongolian", ())), frozenset(part.get("large", ()))
+    body, sheet = await loop.run_in_executor(executor, make, documents, rt.settings.base_url, beside, large)
     if wish.merged:
         # First the sheet: whoever finds the bundle finds its index too.
         _put(folder / f"{name}_目录.xlsx", sheet)
@@ -145,15 +153,18 @@ async def _bundle(rt: Runtime, folder: Path, wish: Wish, part: Mapping[str, Any]
 
 
 def zip_documents(
-    documents: Sequence[Document], base_url: str, mongolian: Collection[int] = ()
+    documents: Sequence[Document],
+    base_url: str,
+    mongolian: Collection[int] = (),
+    large: Collection[int] = (),
 ) -> tuple[bytes, bytes]:
     """A ZIP of one PDF each with the index sheet in it; and that sheet. `mongolian` are the documents that
-    have it beside the Chinese. Pure."""
+    have it beside the Chinese, `large` those in large print. Pure."""
     out, rows = io.BytesIO(), []
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as bundle:
         for number, one in enumerate(documents, start=1):
             name = f"{number:04d}_{one.content['issue']['number']}.pdf"
-            paper = set_paper(one.content, one.digest, base_url, mongolian=one.id in mongolian)
+            paper = _paper(one, base_url, mongolian, large)
             bundle.writestr(name, write_papers([paper]))
             rows.append(_row(number, one, name, len(paper.sheet.pages)))
         sheet = index_sheet(rows)
@@ -162,17 +173,24 @@ def zip_documents(
 
 
 def merge_documents(
-    documents: Sequence[Document], base_url: str, mongolian: Collection[int] = ()
+    documents: Sequence[Document],
+    base_url: str,
+    mongolian: Collection[int] = (),
+    large: Collection[int] = (),
 ) -> tuple[bytes, bytes]:
-    """One PDF of all documents, and the index sheet with the page on which each begins; `mongolian` as above.
-    Pure."""
+    """One PDF of all documents, and the index sheet with the page on which each begins; `mongolian` and
+    `large` as above. Pure."""
     papers, rows, page = [], [], 1
     for number, one in enumerate(documents, start=1):
-        paper = set_paper(one.content, one.digest, base_url, mongolian=one.id in mongolian)
+        paper = _paper(one, base_url, mongolian, large)
         papers.append(paper)
         rows.append(_row(number, one, page, len(paper.sheet.pages)))
         page += len(paper.sheet.pages)
     return write_papers(papers), index_sheet(rows)
+
+
+def _paper(one: Document, base_url: str, mongolian: Collection[int], large: Collection[int]) -> Paper:
+    return set_paper(one.content, one.digest, base_url, mongolian=one.id in mongolian, large=one.id in large)
 
 
 def index_sheet(rows: Sequence[Sequence[str | int]]) -> bytes:

@@ -16,6 +16,7 @@ from outreach.statements.household import (
     AnnualFact,
     BenefitFact,
     EarlierFact,
+    FindingFact,
     Household,
     TaxFact,
     mask_tax_no,
@@ -28,9 +29,10 @@ Values = tuple[Any, ...]
 class BlockFacts:
     """What the queries gave, amounts and inputs still as texts; all but `homes` begin with the household.
 
-    homes: id, kind, name, masked number, authority; taxes: type, declared, paid, refunded, late fee, paid
-    last year; benefits: month, code, claimed, inputs; earlier: code, last year, before; annual: year, grade,
-    income, prepaid, tax due; marks: name, value.
+    homes: id, kind, name, masked number, authority, unit; taxes: type, declared, paid, refunded, late fee,
+    paid last year; benefits: month, code, claimed, inputs; earlier: code, last year, before; annual: year,
+    grade, income, prepaid, tax due, withheld; findings: code, direction, confirmed, entries; marks: name,
+    value.
     """
 
     province: str
@@ -39,6 +41,7 @@ class BlockFacts:
     benefits: Sequence[Values]
     earlier: Sequence[Values]
     annual: Sequence[Values]
+    findings: Sequence[Values] = ()
     marks: Sequence[Values] = ()
 
 
@@ -50,24 +53,34 @@ async def read_facts(
     vault: Vault,
     province: str,
 ) -> BlockFacts:
-    """Five queries for the whole block. Raises SealBroken for altered values."""
+    """Six queries for the whole block. Raises SealBroken for altered values."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(queries["households"], page)
         homes = [_home(row, vault) for row in await cursor.fetchall()]
         params = {"ids": [home[0] for home in homes], **periods}
         found = [
             await (await cursor.execute(queries[name], params)).fetchall()
-            for name in ("taxes", "benefits", "earlier", "annual")
+            for name in ("taxes", "benefits", "earlier", "annual", "findings")
         ]
+    found[-1] = [_finding(row, vault) for row in found[-1]]
     return BlockFacts(province, homes, *found)
 
 
+def _finding(row: Values, vault: Vault) -> Values:
+    """Opened only where it may be told."""
+    taxpayer_id, code, direction, confirmed, finding_id, evidence_enc = row
+    entries: Sequence[Mapping[str, Any]] = ()
+    if confirmed:
+        entries = orjson.loads(vault.decrypt("finding", "evidence_enc", finding_id, evidence_enc))["entries"]
+    return taxpayer_id, code, direction, confirmed, entries
+
+
 def _home(row: Values, vault: Vault) -> Values:
-    taxpayer_id, kind, name, tax_no_enc, authority, person_id, name_enc = row
+    taxpayer_id, kind, name, tax_no_enc, authority, org_id, person_id, name_enc = row
     if name is None:
         name = vault.decrypt("person", "name_enc", person_id, name_enc) if name_enc else "（未登记姓名）"
     number = vault.decrypt("taxpayer", "tax_no_enc", taxpayer_id, tax_no_enc)
-    return taxpayer_id, kind, name, mask_tax_no(number), authority
+    return taxpayer_id, kind, name, mask_tax_no(number), authority, org_id
 
 
 # A block has tens of thousands of them, and their own constructors take nearly twice as long.
@@ -80,7 +93,7 @@ def households(facts: BlockFacts, year: int) -> list[Household]:
     """The households of a block, in order, for the bill of a year."""
     homes = {
         taxpayer_id: Household(taxpayer_id, kind, name, masked, authority, facts.province)
-        for taxpayer_id, kind, name, masked, authority in facts.homes
+        for taxpayer_id, kind, name, masked, authority, _ in facts.homes
     }
     for taxpayer_id, tax_type, declared, paid, refunded, late_fee, paid_last_year in facts.taxes:
         amounts = Decimal(declared), Decimal(paid), Decimal(refunded), Decimal(late_fee)
@@ -93,12 +106,16 @@ def households(facts: BlockFacts, year: int) -> list[Household]:
         homes[taxpayer_id].benefits.append(_benefit((month, code, claimed, inputs)))
     for taxpayer_id, code, last_year, before in facts.earlier:
         homes[taxpayer_id].earlier.append(_earlier((code, Decimal(last_year), Decimal(before))))
-    for taxpayer_id, of_year, grade, *texts in facts.annual:
+    for taxpayer_id, of_year, grade, *texts, withheld in facts.annual:
         home = homes[taxpayer_id]
+        income, prepaid, due = [None if text is None else Decimal(text) for text in texts]
+        annual = AnnualFact(grade, income, prepaid, due, withheld)
         if of_year == year:
-            home.annual = AnnualFact(grade, *(None if text is None else Decimal(text) for text in texts))
+            home.annual = annual
         else:
-            home.last_grade = grade
+            home.last_annual, home.last_grade = annual, grade
+    for taxpayer_id, *finding in facts.findings:
+        homes[taxpayer_id].findings.append(FindingFact(*finding))
     for taxpayer_id, name, value in facts.marks:
         homes[taxpayer_id].marks[name] = value
     return list(homes.values())

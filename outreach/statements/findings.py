@@ -16,6 +16,7 @@ from outreach.governance.audit import append_audit
 from outreach.runtime import Runtime
 from outreach.statements.finding_sets import Touched, refresh_sets
 from outreach.statements.rules import catalogue
+from outreach.statements.standing import note_stale
 
 _SQL = load_queries(__file__)
 STATES: Mapping[str, str] = {
@@ -144,6 +145,7 @@ async def _apply(
     params = {"ids": ids, "by": actor.name, "reason": reason, "state": _VERDICTS[verdict]}
     await conn.execute(_SQL["decide"], params)
     await conn.execute(_SQL["enter_register" if verdict == "confirm" else "leave_register"], params)
+    await note_stale(conn, [(row["taxpayer_id"], row["year"]) for row in rows])
     await refresh_sets(
         conn, [Touched(row["benefit_code"], row["direction"], row["taxpayer_id"]) for row in rows]
     )

@@ -4,7 +4,7 @@ select benefit_code, book as direction, state, n from policy_figures(%(year)s, %
 
 -- name: chosen
 -- The findings themselves, within the scope of whoever decides; held until the transaction ends.
-select f.id, f.taxpayer_id, f.benefit_code, f.direction, f.state, f.is_current
+select f.id, f.taxpayer_id, f.benefit_code, f.direction, f.year, f.state, f.is_current
 from finding f join taxpayer t on t.id = f.taxpayer_id join org_unit o on o.id = t.org_id
 where f.id = any(%(ids)s) and o.path like %(path)s || '%%'
 order by f.id
@@ -12,7 +12,7 @@ for update of f;
 
 -- name: waiting
 -- All of a policy that nobody has verified yet, within the scope.
-select f.id, f.taxpayer_id, f.benefit_code, f.direction, f.state, f.is_current
+select f.id, f.taxpayer_id, f.benefit_code, f.direction, f.year, f.state, f.is_current
 from finding f join taxpayer t on t.id = f.taxpayer_id join org_unit o on o.id = t.org_id
 where f.year = %(year)s and f.benefit_code = %(code)s and f.direction = %(direction)s and f.is_current
   and f.state = 'found' and o.path like %(path)s || '%%'

@@ -1,9 +1,9 @@
 """What is known of one household for one year, as the documents are built from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class TaxFact(NamedTuple):
@@ -34,14 +34,25 @@ class EarlierFact(NamedTuple):
     before: Decimal
 
 
+class FindingFact(NamedTuple):
+    """A finding of a scan: `unclaimed`, `wrong` or `cliff`, whether somebody has confirmed it, and what it
+    rests on (of confirmed ones only: month, amount if known, formula)."""
+
+    code: str
+    direction: str
+    confirmed: bool
+    entries: Sequence[Mapping[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class AnnualFact:
-    """Facts of the whole year."""
+    """Facts of the whole year; `withheld`: whether payers withheld tax as the law asks, None when unknown."""
 
     credit_grade: str | None = None
     income: Decimal | None = None
     prepaid: Decimal | None = None
     tax_due: Decimal | None = None
+    withheld: bool | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +70,8 @@ class Household:
     earlier: list[EarlierFact] = field(default_factory=list)
     annual: AnnualFact = AnnualFact()
     last_grade: str | None = None
+    last_annual: AnnualFact = AnnualFact()
+    findings: list[FindingFact] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     """Labels and attributes that a kind of document asks for (marks.py): name to value, '' for a label."""
 

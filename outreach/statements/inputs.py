@@ -13,7 +13,8 @@ Kind = Literal["money", "ratio", "count", "choice", "yes_no"]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input; `default` is what the rules say when nothing is reported, None where it must be reported."""
+    """One input; `default` is what the rules say when nothing is reported. It is None where something must be
+    reported: whatever decides an amount or whether there is one."""
 
     key: str
     header: str
@@ -25,7 +26,7 @@ class Input:
 _ALL = (
     Input("sales", "销售额", "money"),
     Input("gross_sales", "含税销售额", "money"),
-    Input("period", "计税期", "choice", ("月", "季", "次"), "月"),
+    Input("period", "计税期", "choice", ("月", "季", "次")),
     Input("service", "服务类别", "choice", ("生产性", "生活性")),
     Input("refund_industry", "行业类别", "choice", ("制造业等四行业", "房地产", "其他")),
     Input("input_vat", "可抵扣进项税额", "money"),
@@ -51,9 +52,9 @@ _ALL = (
     Input("extended", "是否再延期", "yes_no", ("是", "否"), "否"),
     Input("listed", "核对名单", "yes_no", ("是", "否")),
     Input("hired", "招用人数", "count"),
-    Input("months", "月数", "count", default="12"),
+    Input("months", "月数", "count"),
     Input("children", "子女数", "count"),
-    Input("share", "分摊比例", "ratio", default="1"),
+    Input("share", "分摊比例", "ratio"),
     Input("education", "继续教育类型", "choice", ("学历", "证书")),
     Input("medical", "自付医药费", "money"),
     Input("rent", "住房租金标准", "choice", ("1500", "1100", "800")),
@@ -64,7 +65,7 @@ _ALL = (
     Input("marginal_rate", "边际税率", "ratio"),
     Input("annual_income", "年综合所得", "money"),
     Input("top_up", "应补税额", "money"),
-    Input("withheld", "是否依法预扣", "yes_no", ("是", "否"), "是"),
+    Input("withheld", "是否依法预扣", "yes_no", ("是", "否")),
     Input("old_price", "原住房售价", "money"),
     Input("tax_paid", "已缴个税", "money"),
     Input("new_price", "新住房价款", "money"),

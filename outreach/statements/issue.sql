@@ -1,29 +1,14 @@
--- name: start_run
--- One row per issue: how many households, documents, corrections and benefit lines it made.
-insert into statement_run (kind, year, scope_org_id, by, reason)
-values (%(kind)s, %(year)s, %(scope)s, %(by)s, %(reason)s)
-returning id;
-
--- name: finish_run
-update statement_run
-set households = %(households)s, documents = %(documents)s, corrections = %(corrections)s,
-    benefits = %(benefits)s, finished_at = business_now()
-where id = %(run)s;
-
 -- name: scope
 -- The subtree of the unit, and the province (the root of its path) whose parameters apply.
 select unit.path, unit.name, root.code as province
 from org_unit unit join org_unit root on root.path = split_part(unit.path, '.', 1) || '.'
 where unit.id = %(scope)s;
 
--- name: pages
--- Where the blocks end, found once, so that several can be read at the same time.
-select max(id) as last, count(*) as n
-from (select t.id, (row_number() over (order by t.id) - 1) / %(block)s as page
-      from taxpayer t join org_unit o on o.id = t.org_id
-      where o.path like %(path)s and (%(chosen)s::int[] is null or t.id = any(%(chosen)s))) numbered
-group by page
-order by page;
+-- name: data_as_of
+-- The newest load of records: what came to the tax systems later is in no document of this issue.
+select max(finished_at) as at
+from import_file
+where kind in ('tax_records', 'benefit_records', 'annual_records') and state = 'finished';
 
 -- name: snapshot
 -- Facts and the documents that exist are read at one moment, see issue.py.
@@ -31,7 +16,7 @@ set transaction isolation level repeatable read, read only;
 
 -- name: households
 -- A block in order of id. A natural person is named by the person who holds the role self.
-select t.id, t.kind, t.name, t.tax_no_enc, o.name as authority, p.id as person_id, p.name_enc
+select t.id, t.kind, t.name, t.tax_no_enc, o.name as authority, t.org_id, p.id as person_id, p.name_enc
 from taxpayer t
 join org_unit o on o.id = t.org_id
 left join role r on r.taxpayer_id = t.id and r.role = 'self' and t.kind = 'natural_person'
@@ -67,15 +52,29 @@ where taxpayer_id = any(%(ids)s) and month < %(first)s and claimed
 group by taxpayer_id, benefit_code;
 
 -- name: annual
-select taxpayer_id, year, credit_grade, income::text as income, prepaid::text as prepaid, tax_due::text as tax_due
+select taxpayer_id, year, credit_grade, income::text as income, prepaid::text as prepaid, tax_due::text as tax_due,
+       withheld
 from annual_record
 where taxpayer_id = any(%(ids)s) and year in (%(year)s, %(year)s - 1);
 
+-- name: findings
+-- What a scan found and nobody has closed since; of doubts that are not confirmed it matters only that they are.
+select taxpayer_id, benefit_code, direction, state = 'confirmed' as confirmed, id,
+       case when state = 'confirmed' then evidence_enc end as evidence_enc
+from finding
+where taxpayer_id = any(%(ids)s) and year = %(year)s and is_current and state <> 'closed'
+order by taxpayer_id, benefit_code, direction;
+
+-- name: scanned
+-- Households of which a finished scan of the year would have told what it found.
+select t.id
+from taxpayer t join org_unit o on o.id = t.org_id
+where t.id = any(%(ids)s) and exists (
+    select from scan_run r join org_unit s on s.id = r.scope_org_id
+    where r.year = %(year)s and r.finished_at is not null and o.path like s.path || '%%');
+
 -- name: latest
-select distinct on (taxpayer_id) taxpayer_id, id, version, facts_tag
+select distinct on (taxpayer_id) taxpayer_id, id, version, facts_tag, withdrawn, coalesce(benefits, 0) as benefits
 from statement
 where taxpayer_id = any(%(ids)s) and kind = %(kind)s and year = %(year)s
 order by taxpayer_id, version desc;
-
--- name: take_ids
-select nextval('statement_id') as id from generate_series(1, %(n)s);

@@ -21,13 +21,15 @@ Build = Callable[[Sequence[Household], int, date, Mapping[int, date] | None], li
 @dataclass(frozen=True, slots=True)
 class DocumentKind:
     """`title` follows the year; `labels(year, today)` gives the marks of the kind (name to expression),
-    `attributes` are codes of amounts."""
+    `attributes` are codes of amounts; a kind that `asks_scan` gets the mark SCANNED of households that a scan
+    of the year has looked at."""
 
     name: str
     title: str
     build: Build
     labels: Callable[[int, date], Mapping[str, str]]
     attributes: Sequence[str] = ()
+    asks_scan: bool = False
 
 
 def _no_labels(year: int, today: date) -> Mapping[str, str]:
@@ -70,6 +72,7 @@ DOCUMENT_KINDS: Mapping[str, DocumentKind] = {
             _one_by_one(checkup.build_checkup),
             _checkup_labels,
             checkup.ATTRIBUTES,
+            asks_scan=True,
         ),
     )
 }

@@ -6,9 +6,11 @@ again whenever they are wanted; the version of the catalogue stands on them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from outreach.errors import NotFound
-from outreach.statements.benefits import caveat_of, how_to_claim
+from outreach.statements.benefits import caveat_of
+from outreach.statements.how_to import advice_of
 from outreach.statements.pdf_mongolian import open_script
 from outreach.statements.pdf_pages import Paper, write_papers
 from outreach.statements.pdf_sheet import ACCENT, MUTED, Sheet
@@ -17,6 +19,7 @@ from outreach.statements.rules import (
     Rule,
     RuleNotInForce,
     catalogue,
+    current_rule,
     rule_in_force,
 )
 
@@ -65,6 +68,28 @@ def topics_in(month: int) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a benefit is explained to everybody (政策解读)."""
+
+    address: str
+    title: str
+
+
+@lru_cache(maxsize=1_000)
+def reading_of(code: str, month: int) -> Reading | None:
+    """The leaflet of a benefit as it is in force in a month (yyyymm), at its own paragraph; None where
+    nothing of its family is in force any more, or no leaflet tells of it."""
+    try:
+        rule = current_rule(catalogue()[code].family, month)
+    except RuleNotInForce:
+        return None
+    for topic, (title, prefixes) in TOPICS.items():
+        if rule.code.startswith(prefixes):
+            return Reading(f"/leaflet/{topic}#{rule.code}", title)
+    return None
+
+
 def _in_force(code: str, month: int) -> Sequence[Rule]:
     try:
         return [rule_in_force(code, month)]
@@ -77,9 +102,9 @@ def until(rule: Rule) -> str:
     return f"{rule.last_month // 100}年{rule.last_month % 100}月" if rule.last_month else "长期"
 
 
-def render_leaflet(one: Leaflet, author: str, *, mongolian: bool = False) -> bytes:
-    """The leaflet as PDF; `mongolian` as `pdf.render_pdf`."""
-    sheet = Sheet(open_script() if mongolian else None)
+def render_leaflet(one: Leaflet, author: str, *, mongolian: bool = False, large: bool = False) -> bytes:
+    """The leaflet as PDF; `mongolian` and `large` as `pdf.render_pdf`."""
+    sheet = Sheet(open_script() if mongolian else None, large=large)
     sheet.box(3, color=ACCENT)
     sheet.space(14)
     sheet.put(author, size=10, color=MUTED)
@@ -102,10 +127,11 @@ def _put_rule(sheet: Sheet, rule: Rule) -> None:
     sheet.box(13, width=3, color=ACCENT)
     sheet.paragraph(rule.name, x=sheet.left + 9, size=12, bold=True, tag="H2")
     rows = (
-        ("谁可以享受", rule.eligible),
+        ("适用条件", rule.eligible),
         ("怎么算", rule.computation),
         ("举例", rule.worked_example),
-        ("怎么办", how_to_claim(rule)),
+        ("怎么办", advice_of(rule).how_to),
+        ("错过怎么办", advice_of(rule).late),
         ("依据", f"{rule.basis}；执行至：{until(rule)}"),
     )
     for label, text in rows:

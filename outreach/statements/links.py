@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import scalar_row
+
 from outreach.db.copy import copy_rows
 from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
@@ -18,6 +20,7 @@ from outreach.runtime import Runtime
 
 _SQL = load_queries(__file__)
 TOKEN_LENGTH = 11
+_STEP = 5_000
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 # 248 = 4 x 62: bytes from there on are dropped, so that every character is equally likely.
 _TABLE = bytes(ord(ALPHABET[byte % 62]) for byte in range(256))
@@ -36,7 +39,8 @@ _COLUMNS = (
 class LinkRequest:
     """A link to make: the households that it shows, and the message that carries it.
 
-    `person_id` gets the one-time code; None stands for the contact of the first household.
+    `person_id` gets the one-time code; None stands for the contact of the first household. It shows those of
+    the households for which she still acts.
     """
 
     taxpayer_ids: Sequence[int]
@@ -44,6 +48,14 @@ class LinkRequest:
     message_id: int | None
     expires_at: datetime
     person_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinksSent:
+    """Links of a campaign; `alive`: neither expired nor revoked."""
+
+    sent: int
+    alive: int
 
 
 async def issue_links(conn: Connection, vault: Vault, rows: Sequence[LinkRequest]) -> list[str]:
@@ -74,9 +86,22 @@ async def revoke_links(conn: Connection, round_id: int) -> int:
     return (await conn.execute(_SQL["revoke_round"], {"round": round_id})).rowcount
 
 
-async def revoke_campaign(conn: Connection, campaign_id: int) -> int:
-    """Revoke the links of all rounds of a campaign; as `revoke_links`."""
-    return (await conn.execute(_SQL["revoke_campaign"], {"campaign": campaign_id})).rowcount
+async def revoke_campaign(rt: Runtime, campaign_id: int) -> int:
+    """Revoke the links of all rounds of a campaign; as `revoke_links`. In steps, so that no visitor waits for
+    millions of others: broken off, it is finished by doing it again."""
+    revoked = 0
+    async with rt.db.begin() as conn, conn.cursor("campaign_links", row_factory=scalar_row) as cursor:
+        await cursor.execute(_SQL["alive_of_campaign"], {"campaign": campaign_id})
+        while hashes := await cursor.fetchmany(_STEP):
+            revoked += await rt.db.execute(_SQL["revoke_some"], {"hashes": hashes})
+    return revoked
+
+
+async def count_links(conn: Connection, campaign_id: int) -> LinksSent:
+    """How many links the rounds of a campaign have sent, and how many of them still open something."""
+    row = await (await conn.execute(_SQL["count_of_campaign"], {"campaign": campaign_id})).fetchone()
+    assert row is not None
+    return LinksSent(row["sent"], row["alive"])
 
 
 async def forget_codes(rt: Runtime) -> int:

@@ -7,7 +7,7 @@ from outreach.errors import InvalidInput
 from outreach.statements.computed import Computation, Computed, Context, computed, nothing
 from outreach.statements.inputs import BY_KEY, Inputs
 from outreach.statements.money import percent, plain, yuan
-from outreach.statements.rules import province_value
+from outreach.statements.provinces import province_value
 
 _HALF = Decimal("0.5")
 
@@ -17,16 +17,19 @@ def _half_of_due(inputs: Inputs, context: Context) -> Computed:
 
 
 def _six_taxes_2022(inputs: Inputs, context: Context) -> Computed:
-    return _share_of_due(inputs, province_value(context.code, context.province))
+    set_by = province_value(context.code, context.province, context.month)
+    return _share_of_due(inputs, set_by.value, set_by.note)
 
 
-def _share_of_due(inputs: Inputs, share: Decimal) -> Computed:
+def _share_of_due(inputs: Inputs, share: Decimal, note: str = "") -> Computed:
     """Other relief is taken off first, then the share is reduced (announcement 12 of 2023)."""
     due, other = inputs.number("due"), inputs.number("other_relief")
     base = max(due - other, Decimal(0))
     saved = base * share
     shown = f"（{yuan(due)} − 其他减免 {yuan(other)}）" if other else yuan(due)
-    return computed(saved, f"应缴 {shown} × {percent(share)} = 减征 {yuan(saved)} 元", payable=base - saved)
+    return computed(
+        saved, f"应缴 {shown} × {percent(share)} = 减征 {yuan(saved)} 元{note}", payable=base - saved
+    )
 
 
 def _surcharge(inputs: Inputs, context: Context) -> Computed:
@@ -87,11 +90,8 @@ def _new_energy_car(share: str, most: int) -> Computation:
 
 def _own_business(inputs: Inputs, context: Context) -> Computed:
     """A fixed amount a year, by months, taken off the taxes in their order until used up."""
-    each, months, due = (
-        province_value(context.code, context.province),
-        inputs.number("months"),
-        inputs.number("due"),
-    )
+    set_by = province_value(context.code, context.province, context.month)
+    each, months, due = set_by.value, inputs.number("months"), inputs.number("due")
     if not 1 <= months <= 12:
         raise InvalidInput("「月数」须在 1 到 12 之间。", field=BY_KEY["months"].header)
     quota = each * months / 12
@@ -99,20 +99,22 @@ def _own_business(inputs: Inputs, context: Context) -> Computed:
     return computed(
         saved,
         f"限额 {yuan(each)} ÷ 12 × {plain(months)} 个月 = {yuan(quota)} 元，"
-        f"应缴 {yuan(due)} 元，扣减 {yuan(saved)} 元",
+        f"应缴 {yuan(due)} 元，扣减 {yuan(saved)} 元{set_by.note}",
         payable=due - saved,
         quota=quota,
     )
 
 
 def _hired_veterans(inputs: Inputs, context: Context) -> Computed:
-    each, hired = province_value(context.code, context.province), inputs.number("hired")
+    set_by, hired = province_value(context.code, context.province, context.month), inputs.number("hired")
+    each = set_by.value
     quota = each * hired
     saved = min(quota, inputs.number("due")) if inputs.has("due") else quota
     limit = (
         f"，以应缴 {yuan(inputs.number('due'))} 元为限，扣减 {yuan(saved)} 元" if inputs.has("due") else ""
     )
-    return computed(saved, f"{yuan(each)} × {plain(hired)} 人 = {yuan(quota)} 元{limit}", quota=quota)
+    formula = f"{yuan(each)} × {plain(hired)} 人 = {yuan(quota)} 元{limit}{set_by.note}"
+    return computed(saved, formula, quota=quota)
 
 
 COMPUTATIONS: Mapping[str, Computation] = {
@@ -128,3 +130,5 @@ COMPUTATIONS: Mapping[str, Computation] = {
     "EMP_VETERAN_HIRE": _hired_veterans,
     "EMP_KEYGROUP_SELF": _own_business,
 }
+BY_MONTH = frozenset({"SIX_TAX_HALF_2022", "EMP_VETERAN_SELF", "EMP_VETERAN_HIRE", "EMP_KEYGROUP_SELF"})
+"""Computations that look at the month of the tax period, for the values of provinces; the others get 0."""

@@ -1,9 +1,7 @@
 -- name: mailbox
 -- The person who got the code of this visit, and her address on file.
-select p.person_id, a.id as address_id, a.value_enc, a.dest, a.verified_at is not null as is_proved
-from link l, lateral (select coalesce(l.person_id,
-    (select c.person_id from contact c where c.taxpayer_id = l.taxpayer_ids[1])) as person_id) p
-join address a on a.person_id = p.person_id and a.kind = 'email' and a.usable
+select l.person_id, a.id as address_id, a.value_enc, a.dest, a.verified_at is not null as is_proved
+from link l join address a on a.person_id = l.person_id and a.kind = 'email' and a.usable
 where l.token_hash = %(hash)s;
 
 -- name: begin_code

@@ -14,6 +14,8 @@ from outreach.labels.units import from_stored
 from outreach.runtime import Runtime
 
 Mark = tuple[int, str, str]
+SCANNED = "scanned"
+"""The mark of households that a scan of the year has looked at."""
 
 
 @dataclass(frozen=True, slots=True)

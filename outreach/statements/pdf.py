@@ -15,6 +15,7 @@ from outreach.statements.pdf_blocks import (
     put_genuine,
     put_header,
     put_unclaimed,
+    put_withdrawn,
 )
 from outreach.statements.pdf_kinds import put_deferrals, put_findings, put_pack, put_sums, put_treatments
 from outreach.statements.pdf_mongolian import open_script
@@ -34,19 +35,24 @@ def check_address(base_url: str, digest: str) -> str:
     return f"{base_url}/check?d={digest}"
 
 
-def render_pdf(content: Content, digest: str, base_url: str, *, mongolian: bool = False) -> bytes:
+def render_pdf(
+    content: Content, digest: str, base_url: str, *, mongolian: bool = False, large: bool = False
+) -> bytes:
     """The PDF of a frozen content; `digest` is its check value in hex (64 digits). `mongolian`: title and
-    headings stand in Mongolian beside the Chinese, as far as the translator's texts go."""
-    return write_papers([set_paper(content, digest, base_url, mongolian=mongolian)])
+    headings stand in Mongolian beside the Chinese, as far as the translator's texts go. `large`: the same in
+    print of 14 points and more."""
+    return write_papers([set_paper(content, digest, base_url, mongolian=mongolian, large=large)])
 
 
-def set_paper(content: Content, digest: str, base_url: str, *, mongolian: bool = False) -> Paper:
+def set_paper(
+    content: Content, digest: str, base_url: str, *, mongolian: bool = False, large: bool = False
+) -> Paper:
     """A frozen content set on sheets, for a file of its own or a merged one (`pdf_pages.write_papers`)."""
-    sheet = Sheet(open_script() if mongolian else None)
+    sheet = Sheet(open_script() if mongolian else None, large=large)
     kind = DOCUMENT_KINDS[content["kind"]]
     title = f"{content['year']} {kind.title}"
     put_header(sheet, content, title)
-    for part in _PARTS[kind.name]:
+    for part in (put_withdrawn,) if "withdrawn" in content else _PARTS[kind.name]:
         part(sheet, content)
     put_genuine(sheet, content, digest, check_address(base_url, digest))
     issue = content["issue"]

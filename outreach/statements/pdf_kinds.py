@@ -2,7 +2,16 @@
 
 from functools import partial
 
-from outreach.statements.pdf_blocks import Content, put_heading, put_lines, put_pair, shown_yuan
+from outreach.statements.how_to import steps
+from outreach.statements.pdf_blocks import (
+    STEPS,
+    Content,
+    put_compared,
+    put_heading,
+    put_lines,
+    put_pair,
+    shown_yuan,
+)
 from outreach.statements.pdf_sheet import ACCENT, GOOD, MUTED, WARN, Sheet, text_width
 
 _DELIVERIES = {
@@ -27,21 +36,23 @@ def put_pack(sheet: Sheet, content: Content) -> None:
     sheet.paragraph(f"按您的情况，这里有 {content['count']} 项可以享受的税费优惠。", size=10.5)
     for group in content["groups"]:
         delivery = group["delivery"]
-        put_heading(sheet, _DELIVERIES[delivery], f"{len(group['lines'])} 项", key=f"delivery_{delivery}")
+        count = len({line["code"] for line in group["lines"]})
+        put_heading(sheet, _DELIVERIES[delivery], f"{count} 项", key=f"delivery_{delivery}")
         for line in group["lines"]:
-            _offer(sheet, line)
+            _offer(sheet, line, content["issue"]["at"])
 
 
-def _offer(sheet: Sheet, line: Content) -> None:
+def _offer(sheet: Sheet, line: Content, issued_at: str) -> None:
     small = partial(sheet.paragraph, x=sheet.left + 9, size=8.5, leading=1.45)
     sheet.need(64)
     amount = f"{shown_yuan(line['amount'])} 元" if line["amount"] else ""
     sheet.put(amount, size=10.5, bold=True, right=True)
-    wide = sheet.right - sheet.left - 30 - text_width(amount, 10.5)
+    wide = sheet.right - sheet.left - 30 - text_width(amount, sheet.sized(10.5))
     sheet.paragraph(line["name"], x=sheet.left + 9, width=wide, size=10.5, bold=True)
     small(f"{line['tax_type']} · {_STATES[line['state']]} · {line['code']}", color=MUTED)
     small(f"适用条件：{line['eligible']}")
-    small(f"怎么办：{line['how_to']}", color=ACCENT)
+    for name, text in steps(line, issued_at):
+        small(f"{STEPS[name]}：{text}", color=ACCENT)
     until = f"{line['until'] // 100}年{line['until'] % 100}月" if line["until"] else "长期"
     small(f"依据：{line['basis']}；执行至：{until}", color=MUTED)
     small(line["caveat"], color=MUTED)
@@ -69,8 +80,10 @@ def put_sums(sheet: Sheet, content: Content) -> None:
     """The sum of each kind of benefit; kinds are not added up."""
     put_heading(sheet, "各类优惠合计", color=GOOD, key="benefits_sums")
     for name, label in _TREATMENTS.items():
-        if content["parts"][name]["count"]:
-            put_pair(sheet, label, f"{shown_yuan(content['parts'][name]['total'])} 元")
+        part = content["parts"][name]
+        if part["lines"]:
+            total, last_year = shown_yuan(part["total"]), shown_yuan(part["last_year"])
+            put_pair(sheet, label, f"{total} 元（上年 {last_year} 元）")
     if content["refunded"] != "0.00":
         put_pair(sheet, "全年已退税费", f"{shown_yuan(content['refunded'])} 元")
     sheet.paragraph("不同种类的金额含义不同，不相加。", size=8.5, color=MUTED)
@@ -91,6 +104,8 @@ def put_treatments(sheet: Sheet, content: Content) -> None:
     """Each kind of benefit with its lines."""
     for name, label in _TREATMENTS.items():
         part = content["parts"][name]
-        if part["count"]:
+        if part["lines"]:
             put_heading(sheet, label, f"{shown_yuan(part['total'])} 元", key=f"treatment_{name}")
-            put_lines(sheet, part["lines"])
+            put_compared(sheet, part)
+            sheet.space(4)
+            put_lines(sheet, content, part["lines"])

@@ -13,6 +13,7 @@ from outreach.statements.pdf_font import Font, open_font
 from outreach.statements.pdf_mongolian import LANGUAGE
 from outreach.statements.pdf_sheet import (
     HEIGHT,
+    INK,
     LINE,
     MUTED,
     WIDTH,
@@ -22,7 +23,11 @@ from outreach.statements.pdf_sheet import (
     Squares,
     Text,
     Upright,
+    text_width,
+    wrap,
 )
+
+_FOOT = 7.5
 
 
 class Paper(NamedTuple):
@@ -111,14 +116,21 @@ def _references(numbers: Sequence[int]) -> bytes:
 
 def _inked(paper: Paper, font: Font) -> Iterator[_Ink]:
     sheet, y = paper.sheet, HEIGHT - 34
+    size, color = sheet.sized(_FOOT), INK if sheet.large else MUTED
     for number, marks in enumerate(sheet.pages, start=1):
         foot = f"第 {number} 页，共 {len(sheet.pages)} 页"
+        room = sheet.right - sheet.left - text_width(foot, size) - 12
+        lines = wrap(paper.footer, size, room)
+        top = y - (len(lines) - 1) * size * 1.3
         yield _ink(
             [
                 *marks,
-                Box(sheet.left, y - 14, sheet.right - sheet.left, 0.6, LINE),
-                Text(sheet.left, y, 7.5, MUTED, False, False, paper.footer, "", 0),
-                Text(sheet.right, y, 7.5, MUTED, False, True, foot, "", 0),
+                Box(sheet.left, top - size - 6.5, sheet.right - sheet.left, 0.6, LINE),
+                *(
+                    Text(sheet.left, top + place * size * 1.3, size, color, False, False, line, "", 0)
+                    for place, line in enumerate(lines)
+                ),
+                Text(sheet.right, y, size, color, False, True, foot, "", 0),
             ],
             font,
         )

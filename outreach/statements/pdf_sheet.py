@@ -15,8 +15,10 @@ from outreach.statements.pdf_mongolian import Column, Script
 WIDTH, HEIGHT = 595.28, 841.89
 Tag = Literal["P", "H1", "H2", "Figure", ""]
 LEFT, RIGHT, TOP, BOTTOM = 48.0, WIDTH - 48.0, 52.0, HEIGHT - 64.0
+# 适老化: text of 14 points and more, and everything grows with it.
+_GROWN, _LEAST, _BOTTOM_GROWN = 1.45, 14.0, HEIGHT - 92.0
 # Beside Mongolian: from the left its title, its headings, a line, then the Chinese in a column of its own.
-_EDGE, _LEFT_BESIDE, _RIGHT_BESIDE = 22.0, 90.0, WIDTH - 36.0
+_EDGE, _LEFT_BESIDE, _LEFT_GROWN, _RIGHT_BESIDE = 22.0, 90.0, 114.0, WIDTH - 36.0
 _LARGE, _SMALL = 17.0, 11.0
 # How long the columns of a heading are, in sizes: the first that sets it in two, for more there is no room.
 _MOSTS, _ANY = (9.0, 14.0, 22.0, 40.0), 1_000.0
@@ -29,7 +31,8 @@ ACCENT, GOOD, WARN = "#1557b0", "#1e7f4f", "#8f4b00"
 _TOKENS = re.compile(r"[0-9A-Za-z.,%\-]+(?: ?元)?|\s|.", re.DOTALL)
 # A paragraph of so few lines is not torn between two pages.
 _TOGETHER = 3
-_NOT_FIRST = frozenset("，。；：！？）」』、》〉】")
+_CLOSING = "，。；：！？）」』、》〉】"
+_NOT_FIRST = frozenset(_CLOSING)
 
 
 class Text(NamedTuple):
@@ -97,6 +100,11 @@ def wrap(text: str, size: float, width: float) -> Sequence[str]:
         if used + wide > width and line and token[0] not in _NOT_FIRST:
             lines.append(line)
             line, used = ("", 0.0) if token.isspace() else (token, wide)
+        elif used > width and (start := _last_token(line)):
+            # One mark may hang over the edge; a second one takes what it closes to the next line.
+            lines.append(line[:start])
+            line = line[start:] + token
+            used = text_width(line, size)
         else:
             line, used = line + token, used + wide
         while used > width * 1.06 and len(line) > 1:
@@ -106,32 +114,57 @@ def wrap(text: str, size: float, width: float) -> Sequence[str]:
     return [*lines, line] if line else lines
 
 
-class Sheet:
-    """The pages under way; `y` is where the next thing goes. With a script Mongolian stands at the left."""
+def _last_token(line: str) -> int:
+    """Where what the closing marks at the end of a line belong to begins."""
+    whole = line.rstrip(_CLOSING)
+    return len(whole) - len((_TOKENS.findall(whole) or [""])[-1])
 
-    def __init__(self, script: Script | None = None) -> None:
-        self.script = script
-        self.left, self.right = (LEFT, RIGHT) if script is None else (_LEFT_BESIDE, _RIGHT_BESIDE)
+
+class Sheet:
+    """The pages under way; `y` is where the next thing goes. With a script Mongolian stands at the left.
+
+    Lengths and sizes are those of normal print: a sheet in large print makes them larger itself, where it
+    takes them; what is reckoned outside asks `grown` and `sized`.
+    """
+
+    def __init__(self, script: Script | None = None, *, large: bool = False) -> None:
+        self.script, self.large = script, large
+        self.bottom = _BOTTOM_GROWN if large else BOTTOM
+        beside = _LEFT_GROWN if large else _LEFT_BESIDE
+        self.left, self.right = (LEFT, RIGHT) if script is None else (beside, _RIGHT_BESIDE)
+        self._small = self.sized(_SMALL)
         self.pages: list[list[Mark]] = []
         self._groups = 0
         self._begin_page()
 
+    def grown(self, length: float) -> float:
+        """A length of normal print as it is on this sheet."""
+        return length * _GROWN if self.large else length
+
+    def sized(self, size: float) -> float:
+        """A size of normal print as it is on this sheet."""
+        return max(size * _GROWN, _LEAST) if self.large else size
+
     def _begin_page(self) -> None:
         self.y = self._beside = TOP
-        between = Box(self.left - 9, TOP, 0.6, BOTTOM - TOP, LINE)
+        between = Box(self.left - 9, TOP, 0.6, self.bottom - TOP, LINE)
         self.pages.append([between] if self.script else [])
 
     def need(self, height: float) -> None:
         """Begin a new page if so much does not fit on this one."""
-        if self.y + height > BOTTOM:
+        self._need(self.grown(height))
+
+    def _need(self, height: float) -> None:
+        if self.y + height > self.bottom:
             self._begin_page()
 
     def need_section(self, height: float, key: str) -> None:
         """As `need`, for a section with its Mongolian heading, which begins below the one before."""
+        room = self.grown(height)
         if self.script:
             self.y = max(self.y, self._beside)
-            height = max(height, 14 + _longest(_heading(self.script, key)) * _SMALL)
-        self.need(height)
+            room = max(room, self.grown(14) + _longest(_heading(self.script, key)) * self._small)
+        self._need(room)
 
     def put_title_beside(self, key: str) -> None:
         """The title in Mongolian at the outer edge of the page (without one the name of the service, as on
@@ -140,8 +173,8 @@ class Sheet:
             return
         shown, y = key if self.script.text(key) else "service", TOP
         for one, size, color, bottom in (
-            (shown, _LARGE, ACCENT, 520.0),
-            ("amounts_note", _SMALL, MUTED, BOTTOM),
+            (shown, self.sized(_LARGE), ACCENT, 520.0),
+            ("amounts_note", self._small, MUTED, self.bottom),
         ):
             columns = self.script.columns(one, _ANY)
             fitting = min(size, (bottom - y) / max(_longest(columns), 1))
@@ -149,17 +182,22 @@ class Sheet:
             y += _longest(columns) * fitting + 18
 
     def put_draft_note(self) -> None:
-        """At the right of the current line that nobody has reviewed the Mongolian, while its file says so."""
+        """At the right of the current line that nobody has reviewed the Mongolian, while its file says so; in
+        large print, where there is no room for it, on a line of its own."""
+        said = "蒙古文为未经审核的译文草稿，以中文为准"
         if self.script and self.script.is_draft:
-            self.put("蒙古文为未经审核的译文草稿，以中文为准", size=8.5, color=MUTED, right=True)
+            if self.large:
+                self.paragraph(said, size=8.5, color=MUTED)
+            else:
+                self.put(said, size=8.5, color=MUTED, right=True)
 
     def put_heading_beside(self, key: str, color: str) -> None:
         """A heading in Mongolian beside its section, from the current line down."""
         if self.script:
             columns = _heading(self.script, key)
-            x = self.left - 13 - len(columns) * _SMALL * _PITCH
-            self._put_columns(self.script.text(key), columns, x, self.y, _SMALL, color)
-            self._beside = self.y + _longest(columns) * _SMALL + 8
+            x = self.left - 13 - len(columns) * self._small * _PITCH
+            self._put_columns(self.script.text(key), columns, x, self.y, self._small, color)
+            self._beside = self.y + _longest(columns) * self._small + 8
 
     def _put_columns(
         self, said: str, columns: Sequence[Column], x: float, y: float, size: float, color: str
@@ -171,7 +209,7 @@ class Sheet:
 
     def space(self, height: float) -> None:
         """Leave room."""
-        self.y += height
+        self.y += self.grown(height)
 
     def put(
         self, text: str, *, x: float | None = None, size: float = 10, color: str = INK, bold: bool = False,
@@ -181,16 +219,18 @@ class Sheet:
         an x it begins (or ends) at the edge of the column."""
         self._groups += 1
         at = (self.right if right else self.left) if x is None else x
-        self._put(text, at, size, color, bold, right, tag)
+        self._put(text, at, self.sized(size), color, bold, right, tag)
 
     def _put(self, text: str, x: float, size: float, color: str, bold: bool, right: bool, tag: Tag) -> None:
+        # Whoever needs large print needs the contrast too, as on the phone.
+        color = INK if self.large and color == MUTED else color
         mark = Text(x, self.y + size, size, color, bold, right, text, tag, self._groups)
         self.pages[-1].append(mark)
 
     def box(self, height: float, *, width: float | None = None, color: str = WASH) -> None:
         """A filled rectangle from the current line down; draw it before what stands on it."""
         wide = self.right - self.left if width is None else width
-        self.pages[-1].append(Box(self.left, self.y, wide, height, color))
+        self.pages[-1].append(Box(self.left, self.y, wide, self.grown(height), color))
 
     def rule(self, color: str = LINE, thickness: float = 0.6) -> None:
         """A line across the column."""
@@ -202,14 +242,14 @@ class Sheet:
     ) -> None:  # fmt: skip
         """Wrapped text, from the left edge of the column to its right one unless told otherwise; advances."""
         self._groups += 1
-        at = self.left if x is None else x
-        lines = wrap(text, size, self.right - at if width is None else width)
+        at, shown = self.left if x is None else x, self.sized(size)
+        lines = wrap(text, shown, self.right - at if width is None else width)
         if 1 < len(lines) <= _TOGETHER:
-            self.need(size * leading * len(lines))
+            self._need(shown * leading * len(lines))
         for line in lines:
-            self.need(size * leading)
-            self._put(line, at, size, color, bold, False, tag)
-            self.y += size * leading
+            self._need(shown * leading)
+            self._put(line, at, shown, color, bold, False, tag)
+            self.y += shown * leading
 
     def squares(self, rows: Sequence[Sequence[int]], *, x: float, side: float, said: str) -> None:
         """A QR code (rows of 0 and 1) from the current line down; does not advance."""

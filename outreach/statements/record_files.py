@@ -14,11 +14,14 @@ from outreach.errors import InvalidInput
 from outreach.statements.benefits import compute_line
 from outreach.statements.inputs import parse_inputs
 from outreach.statements.money import parse_decimal
+from outreach.statements.rules import catalogue
 
 TAX_NO = "纳税人识别号"
 _MONTH = re.compile(r"(20\d\d)[-年/]?(0[1-9]|1[0-2])月?")
 _MOST = Decimal(10) ** 14
-_CLAIMED = {"": True, "已享受": True, "应享未享": False}
+_OPEN, _WITHDRAWN = "应享未享", "作废"
+_CLAIMED = {"": True, "已享受": True, _OPEN: False, _WITHDRAWN: None}
+_YES_NO = {"": None, "是": True, "否": False}
 _BLANK_MONEY = Decimal("0.00")
 Cells = Mapping[str, str]
 
@@ -79,13 +82,26 @@ def _benefit_row(cells: Cells, province: str) -> tuple[Any, ...]:
     month, code = _month(cells), cells.get("优惠代码", "").strip()
     state = cells.get("享受状态", "").strip()
     if state not in _CLAIMED:
-        raise InvalidInput("「享受状态」只能填写：已享受、应享未享。", field="享受状态")
+        raise InvalidInput("「享受状态」只能填写：已享受、应享未享、作废。", field="享受状态")
     item = cells.get("序号", "").strip() or "1"
     if not (item.isascii() and item.isdigit() and 1 <= int(item) <= 9999):
         raise InvalidInput("「序号」须为 1 到 9999 的整数。", field="序号")
+    if state == _WITHDRAWN:
+        return month, _known(code), int(item), None, Jsonb({}), _BLANK_MONEY
     inputs = parse_inputs(cells)
     line = compute_line(code, month, inputs, province=province)
+    if state == _OPEN and not line.amount:
+        raise InvalidInput(
+            f"按所填数据不是应享未享：{line.formula}。请核对数据；该户已不能享受的，请把「享受状态」填为「作废」。",
+            field="享受状态",
+        )
     return month, code, int(item), _CLAIMED[state], Jsonb(inputs), line.amount
+
+
+def _known(code: str) -> str:
+    if code not in catalogue():
+        raise InvalidInput(f"优惠代码「{code}」不在规则目录中，请核对代码。", field="优惠代码")
+    return code
 
 
 def _annual_row(cells: Cells, province: str) -> tuple[Any, ...]:
@@ -95,7 +111,10 @@ def _annual_row(cells: Cells, province: str) -> tuple[Any, ...]:
     if grade not in ("", "A", "B", "M", "C", "D"):
         raise InvalidInput("「纳税信用级别」只能填写：A、B、M、C、D 或留空。", field="纳税信用级别")
     money = tuple(_money(cells, header) for header in ("综合所得收入额", "已预缴税额", "应纳税额"))
-    return int(year), grade or None, *money
+    withheld = cells.get("是否依法预扣", "").strip()
+    if withheld not in _YES_NO:
+        raise InvalidInput("「是否依法预扣」只能填写：是、否或留空。", field="是否依法预扣")
+    return int(year), grade or None, *money, _YES_NO[withheld]
 
 
 KINDS: Mapping[str, FileKind] = {
@@ -143,6 +162,7 @@ KINDS: Mapping[str, FileKind] = {
                 ("income", "numeric"),
                 ("prepaid", "numeric"),
                 ("tax_due", "numeric"),
+                ("withheld", "bool"),
             ),
             2,
             "同一户、年度在文件中出现了两次，请合并为一行",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from outreach.db.copy import copy_rows
+from outreach.db.pool import Connection
 from outreach.db.sql import load_queries
 from outreach.errors import InvalidInput
 from outreach.governance.vault import open_vault
@@ -16,7 +17,9 @@ from outreach.imports.report import Progress
 from outreach.registry.people import TAX_NO_PURPOSE
 from outreach.runtime import Runtime
 from outreach.statements.record_files import TAX_NO, FileKind, detect_kind, read_csv
+from outreach.statements.standing import note_stale
 from outreach.statements.tax_lines import UsualRows, copy_line, copy_lines
+from outreach.statements.yearly import CHECKED_CODES, Key, Reported, refusals
 
 _SQL = load_queries(__file__)
 _BLOCK = 20_000
@@ -28,6 +31,10 @@ _ERROR_COLUMNS = (
     ("value_masked", "text"),
     ("reason", "text"),
 )
+
+
+_Rows = dict[tuple[Any, ...], Any]
+_Places = dict[tuple[Any, ...], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,10 @@ class _Fault:
     reason: str
 
 
+def _fault(row: int, error: InvalidInput) -> _Fault:
+    return _Fault(row, str(error.details.get("field", "")), error.message)
+
+
 class _Reader:
     """One file: its kind and headers, and what was learnt from the rows so far."""
 
@@ -66,10 +77,11 @@ class _Reader:
 async def load_records(
     rt: Runtime, path: Path, *, by: str = "system", progress: Progress | None = None
 ) -> Loaded:
-    """Load one CSV file; its kind is told from its headers (migration 0007 lists the columns).
+    """Load one CSV file; its kind is told from its headers (docs/statements.md lists the columns).
 
     A bad row is left out and recorded with row number, column and reason, and so is a second row with the
-    same key. `progress` is called with (rows read, rows in the file) after each block; the second figure
+    same key, and a benefit that the law does not allow beside the household's others of the year (yearly.py).
+    `progress` is called with (rows read, rows in the file) after each block; the second figure
     counts lines and is put right at the end. Raises InvalidInput when the file has no usable header.
     """
     lines = read_csv(path)
@@ -136,14 +148,17 @@ async def _load_block(
         known = await (await conn.execute(_SQL["find_taxpayers"], {"indexes": indexes})).fetchall()
         by_index = {bytes(row["tax_no_bidx"]): (row["id"], row["province"]) for row in known}
         households = {number: by_index.get(index) for number, index in zip(distinct, indexes, strict=True)}
-        rows, faults = _parse(reader, block, numbers, households)
+        rows, faults, places = _parse(reader, block, numbers, households)
+        if kind.name == "benefit_records":
+            faults += await _beyond_the_year(conn, rows, places)
         await conn.execute(_SQL[f"{kind.name}_block"])
         if reader.usual is None:
-            await copy_rows(conn, "block", kind.table, rows)
+            await copy_rows(conn, "block", kind.table, rows.values())
         else:
-            await copy_lines(conn, kind, rows)
+            await copy_lines(conn, kind, list(rows.values()))
         merged = await (await conn.execute(_SQL[f"{kind.name}_merge"])).fetchone()
         assert merged is not None
+        await note_stale(conn, merged["moved"] or ())
         shown = faults[: max(_MOST_ERRORS - counts["bad"], 0)]
         await copy_rows(
             conn, "import_error", _ERROR_COLUMNS, ((import_id, f.row, f.field, "", f.reason) for f in shown)
@@ -161,9 +176,11 @@ def _parse(
     block: Sequence[tuple[int, Sequence[str]]],
     numbers: Sequence[str],
     households: Mapping[str, tuple[int, str] | None],
-) -> tuple[list[Any], list[_Fault]]:
-    """Rows to write, as values or (tax records) as lines of COPY; and what is wrong with the others."""
-    rows: dict[tuple[Any, ...], Any] = {}
+) -> tuple[_Rows, list[_Fault], _Places]:
+    """Rows to write by key, as values or (tax records) as lines of COPY; what is wrong with the others; where
+    in the file those stand that were read with care."""
+    rows: _Rows = {}
+    places: _Places = {}
     faults: list[_Fault] = []
     kind, usual = reader.kind, reader.usual
     for (place, cells), number in zip(block, numbers, strict=True):
@@ -178,12 +195,41 @@ def _parse(
             if row[: kind.key] in rows:
                 raise InvalidInput(kind.repeated, field=TAX_NO)
         except InvalidInput as error:
-            faults.append(_Fault(place, str(error.details.get("field", "")), error.message))
+            faults.append(_fault(place, error))
             continue
         if usual is not None:
             usual.remember(cells, row[1], row[2])
         rows[row[: kind.key]] = row if usual is None else copy_line(row)
-    return list(rows.values()), faults
+        places[row[: kind.key]] = place
+    return rows, faults, places
+
+
+async def _beyond_the_year(conn: Connection, rows: _Rows, places: _Places) -> list[_Fault]:
+    """Take out the benefits that the law does not allow beside the household's others of the year."""
+    told: dict[tuple[int, int], dict[Key, Reported | None]] = {}
+    for (household, month, code, item), row in rows.items():
+        if code in CHECKED_CODES:
+            said = None if row[4] is None else Reported(month, code, item, row[5].obj)
+            told.setdefault((household, month // 100), {})[month, code, item] = said
+    if not told:
+        return []
+    years = {year for _, year in told}
+    params = {
+        "ids": sorted({household for household, _ in told}),
+        "codes": sorted(CHECKED_CODES),
+        "first": min(years) * 100 + 1,
+        "until": max(years) * 100 + 12,
+    }
+    stored: dict[tuple[int, int], dict[Key, Reported]] = {}
+    for one in await (await conn.execute(_SQL["benefits_of_years"], params)).fetchall():
+        key = one["month"], one["benefit_code"], one["item"]
+        stored.setdefault((one["taxpayer_id"], key[0] // 100), {})[key] = Reported(*key, one["inputs"])
+    faults = []
+    for (household, year), own in told.items():
+        for key, error in refusals(stored.get((household, year), {}), own).items():
+            del rows[household, *key]
+            faults.append(_fault(places[household, *key], error))
+    return sorted(faults, key=lambda fault: fault.row)
 
 
 def _row(

@@ -30,21 +30,41 @@ with merged as (
         late_fee = excluded.late_fee
     where (old.declared, old.paid, old.refunded, old.late_fee)
         is distinct from (excluded.declared, excluded.paid, excluded.refunded, excluded.late_fee)
-    returning xmax = 0 as is_new)
-select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+    returning taxpayer_id, month / 100 as year, xmax = 0 as is_new)
+select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed,
+       (select array_agg(distinct array[taxpayer_id, year]) from merged
+        where exists (select from statement_standing where ended_at is null)) as moved
+from merged;
+
+-- name: benefits_of_years
+-- What stands already of the benefits that have limits within a year (yearly.py).
+select taxpayer_id, month, benefit_code, item, inputs
+from benefit_record
+where taxpayer_id = any(%(ids)s) and month between %(first)s and %(until)s and benefit_code = any(%(codes)s);
 
 -- name: benefit_records_block
-create temp table block (like benefit_record) on commit drop;
+-- Without the table's constraints: `claimed` is null where a record is withdrawn.
+create temp table block on commit drop as select * from benefit_record with no data;
 
 -- name: benefit_records_merge
-with merged as (
-    insert into benefit_record as old select * from block
+with gone as (
+    delete from benefit_record old using block
+    where block.claimed is null and old.taxpayer_id = block.taxpayer_id and old.month = block.month
+      and old.benefit_code = block.benefit_code and old.item = block.item
+    returning old.taxpayer_id, old.month / 100 as year),
+merged as (
+    insert into benefit_record as old select * from block where claimed is not null
     on conflict (taxpayer_id, month, benefit_code, item) do update
     set claimed = excluded.claimed, inputs = excluded.inputs, amount = excluded.amount
     where (old.claimed, old.inputs, old.amount)
         is distinct from (excluded.claimed, excluded.inputs, excluded.amount)
-    returning xmax = 0 as is_new)
-select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+    returning taxpayer_id, month / 100 as year, xmax = 0 as is_new)
+select count(*) filter (where is_new) as new,
+       count(*) filter (where not is_new) + (select count(*) from gone) as changed,
+       (select array_agg(distinct array[taxpayer_id, year])
+        from (select taxpayer_id, year from merged union all select * from gone) touched
+        where exists (select from statement_standing where ended_at is null)) as moved
+from merged;
 
 -- name: annual_records_block
 create temp table block (like annual_record) on commit drop;
@@ -54,11 +74,15 @@ with merged as (
     insert into annual_record as old select * from block
     on conflict (taxpayer_id, year) do update
     set credit_grade = excluded.credit_grade, income = excluded.income, prepaid = excluded.prepaid,
-        tax_due = excluded.tax_due
-    where (old.credit_grade, old.income, old.prepaid, old.tax_due)
-        is distinct from (excluded.credit_grade, excluded.income, excluded.prepaid, excluded.tax_due)
-    returning xmax = 0 as is_new)
-select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed from merged;
+        tax_due = excluded.tax_due, withheld = excluded.withheld
+    where (old.credit_grade, old.income, old.prepaid, old.tax_due, old.withheld)
+        is distinct from (excluded.credit_grade, excluded.income, excluded.prepaid, excluded.tax_due,
+                          excluded.withheld)
+    returning taxpayer_id, year::int, xmax = 0 as is_new)
+select count(*) filter (where is_new) as new, count(*) filter (where not is_new) as changed,
+       (select array_agg(distinct array[taxpayer_id, year]) from merged
+        where exists (select from statement_standing where ended_at is null)) as moved
+from merged;
 
 -- name: lock
 -- Two files with the same households would otherwise lock each other's rows in another order.

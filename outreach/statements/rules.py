@@ -10,7 +10,6 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -72,14 +71,6 @@ EXEMPTIONS = frozenset(
     }
 )
 """Reductions to nothing (免征), which a benefit bill keeps apart from those in part (减征)."""
-
-PROVINCE_VALUES: Mapping[str, Mapping[str, Decimal]] = {
-    "EMP_VETERAN_SELF": {"": Decimal(20000), "44": Decimal(24000), "32": Decimal(24000)},
-    "EMP_VETERAN_HIRE": {"": Decimal(6000), "44": Decimal(9000), "32": Decimal(9000)},
-    "EMP_KEYGROUP_SELF": {"": Decimal(20000)},
-    "SIX_TAX_HALF_2022": {"": Decimal("0.5")},
-}
-"""Code to province (GB/T 2260, first two digits; '' is the national base) to the parameter set there."""
 
 
 class RuleNotInForce(InvalidInput):
@@ -149,7 +140,8 @@ def _family(code: str) -> str:
     return _FAMILY_OF.get(code) or next((f for f in _FAMILIES if code.startswith(f)), code)
 
 
-def _month(text: str) -> int:
+def month_of(text: str) -> int:
+    """The month (yyyymm) of an ISO date."""
     day = date.fromisoformat(text)
     return day.year * 100 + day.month
 
@@ -157,7 +149,7 @@ def _month(text: str) -> int:
 def _rule(row: Mapping[str, str], said: Mapping[str, str]) -> Rule:
     code = row["code"]
     first, last = _PERIODS.get(
-        code, (_month(row["valid_from"]), _month(row["valid_to"]) if row["valid_to"] else None)
+        code, (month_of(row["valid_from"]), month_of(row["valid_to"]) if row["valid_to"] else None)
     )
     return Rule(
         code,
@@ -247,9 +239,3 @@ def _successor_hint(rule: Rule, month: int) -> str:
 
 def _readable(month: int) -> str:
     return f"{month // 100}年{month % 100}月"
-
-
-def province_value(code: str, province: str) -> Decimal:
-    """The parameter of a benefit in a province: its own where the province has set one, or the base."""
-    values = PROVINCE_VALUES[code]
-    return values.get(province[:2], values[""])

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from outreach.errors import InvalidInput
+from outreach.statements.alternatives import has_another
 from outreach.statements.benefits import Line, compute_line
 from outreach.statements.cliffs import Near, is_beyond, near_cliffs
 from outreach.statements.entitlements import ENTITLEMENTS, Entitlement
@@ -36,6 +37,7 @@ FROM_ATTRIBUTES: Mapping[str, str] = {
 }
 """Input of a computation to the attribute that stands for it where no record names it."""
 _FILLED = ("staff", "assets")
+_BESIDE = {"sales": ("period", "月"), "top_up": ("withheld", "是")}
 DUE_TYPES: Mapping[str, frozenset[str]] = {
     "SURCHARGE_10W_EXEMPT": frozenset({"教育费附加", "地方教育附加", "水利建设基金"}),
     "DPF_SMALL_EXEMPT": frozenset({"残疾人就业保障金"}),
@@ -47,12 +49,6 @@ DUE_TYPES: Mapping[str, frozenset[str]] = {
     ),
 }  # fmt: skip
 """Benefits that reduce what is due, with the tax types whose declared amounts are that."""
-# Who has the one on the right has no use for the one on the left, or may not have both (财税〔2009〕69号).
-_INSTEAD: Mapping[str, tuple[str, ...]] = {
-    "VAT_SS_3TO1": ("VAT_SS_EXEMPT",),
-    "CIT_HNTE_15": ("CIT_SLP", "CIT_WEST_15"),
-}
-_CHOICE: Mapping[str, tuple[str, ...]] = {"CIT_SLP": ("CIT_HNTE_15", "CIT_WEST_15")}
 SMALL_SCALE = "vat_small_scale"
 OTHER_STATUS = "vat_other_status"
 _CLIFFS_BY_LABEL = (
@@ -186,10 +182,13 @@ def _is_listed(home: Home, code: str) -> bool:
 def _by_labels(home: Home, task: Task) -> Iterator[tuple[str, Direction, dict[str, Any]]]:
     """Where labels say entitled and no record of the year names the benefit."""
     reported = {catalogue()[record.code].family for record in home.records if record.code in catalogue()}
+    entitled = {
+        rule.family for name, one, rule in task.entitled if name in home.marks and home.kind in one.kinds
+    }
     for name, one, rule in task.entitled:
         if home.kind not in one.kinds or name not in home.marks or rule.family in reported:
             continue
-        if _has_another(home, task, rule.family, reported):
+        if has_another(rule.family, reported, entitled):
             continue
         for month, inputs in _readings(home, task, rule.code):
             entry = _open_entry(home, one, rule, month, inputs)
@@ -197,17 +196,9 @@ def _by_labels(home: Home, task: Task) -> Iterator[tuple[str, Direction, dict[st
                 yield rule.code, "unclaimed", entry
 
 
-def _has_another(home: Home, task: Task, family: str, reported: set[str]) -> bool:
-    others = _INSTEAD.get(family, ())
-    marked = {
-        rule.family for name, one, rule in task.entitled if name in home.marks and home.kind in one.kinds
-    }
-    return bool({*others, *_CHOICE.get(family, ())} & reported or set(others) & marked)
-
-
 def _readings(home: Home, task: Task, code: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Months and what is known for them; for benefits that reduce what is due, each month with a tax due."""
-    known = _bound(home, tuple(FROM_ATTRIBUTES))
+    known = _known(home)
     if code in LISTED:
         known["listed"] = "是"
     if code not in DUE_TYPES:
@@ -245,13 +236,20 @@ def _cliffs_by_labels(home: Home, task: Task) -> Iterator[tuple[str, Direction, 
         except RuleNotInForce:
             continue
         if code not in reported:
-            for near in near_cliffs(code, task.month, _bound(home, tuple(FROM_ATTRIBUTES)), home.province):
+            for near in near_cliffs(code, task.month, _known(home), home.province):
                 yield code, "cliff", _cliff_entry(near)
 
 
 def _bound(home: Home, keys: Sequence[str]) -> dict[str, str]:
     known = {key: home.values.get(FROM_ATTRIBUTES[key]) for key in keys}
     return {key: f"{value:f}" for key, value in known.items() if value is not None}
+
+
+def _known(home: Home) -> dict[str, str]:
+    """What attributes say where no record speaks. Their sales are a month's; that tax was withheld by law is
+    supposed, because a finding is verified before anybody hears of it."""
+    known = _bound(home, tuple(FROM_ATTRIBUTES))
+    return known | dict(beside for key, beside in _BESIDE.items() if key in known)
 
 
 def _entry(line: Line, inputs: Mapping[str, str]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from outreach.statements.scan import (
     Task,
     judge,
 )
+from outreach.statements.standing import note_stale
 
 _SQL = load_queries(__file__)
 _BLOCK = 2_000
@@ -237,6 +238,8 @@ async def _write(
     await _copy(conn, run, fresh)
     await _register(conn, run, ids, enjoyed)
     await refresh_sets(conn, _were_confirmed(current, fresh, vanished))
+    moved = {key[0] for key in (*(one.key for one in fresh), *vanished)}
+    await note_stale(conn, [(taxpayer_id, run.task.year) for taxpayer_id in sorted(moved)])
     terms.update((code, direction) for _, code, direction in seen)
     counts["enjoyed"] = len(enjoyed)
     counts["found"], counts["kept"] = len(fresh), len(seen) - len(fresh)

@@ -17,6 +17,7 @@ from outreach.web.errors import CatchAll, add_error_handlers
 from outreach.web.health import health_routes
 from outreach.web.middleware import BodyLimit, SecurityHeaders
 from outreach.web.public import make_public_router
+from outreach.web.revocations import Revocations
 from outreach.web.taxpayers import taxpayer_deps
 from outreach.web.uploads import Uploads
 from outreach.web.webhooks import Pushes
@@ -42,6 +43,7 @@ def create_app(rt: Runtime) -> FastAPI:
     app.state.fleet = fleet
     app.state.desk = ReceiptDesk(rt, fleet)
     app.state.uploads = Uploads(rt)
+    app.state.revocations = Revocations(rt)
     app.state.api_limit = CallLimit()
     add_error_handlers(app)
     app.add_middleware(CatchAll)
@@ -52,9 +54,11 @@ def create_app(rt: Runtime) -> FastAPI:
 
 
 async def close_app(app: FastAPI) -> None:
-    """End what the application began: pushes under way are answered, imports finish."""
+    """End what the application began: pushes under way are answered, imports and
+    revocations finish."""
     await app.state.desk.close()
     await app.state.uploads.close()
+    await app.state.revocations.close()
     await app.state.fleet.close()
 
 

@@ -22,6 +22,7 @@ from outreach.web.public_leaflets import add_leaflet_pages
 from outreach.web.public_mail import add_mail_pages
 from outreach.web.public_pages import FOLDER, HEADERS, STATIC, Site, public_route
 from outreach.web.public_types import Binding, Explanation, Mailing, MessageProof, Rating
+from outreach.web.public_wall import add_wall_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class PublicDeps:
     send_code        (person id, code, expiry): send a one-time code to her phone of record
     check_message    (code at the end of a message): when, which bureau, which kind; None when there is none
     explain_message  (the same code): purpose, legal basis and the sentence that explains it; None likewise
+    explain_visit    (link of a verified visit, as its hash): the same with the rule of the round that brought
+                     her; None when no message did
     stop_messages    (token of the unsubscribe link, 'page', 'one-click' or 'topic'): record the opt-out
                      of all publicity by that channel, or of the message's topic only; an unknown token is
                      ignored in silence
@@ -47,6 +50,7 @@ class PublicDeps:
     rate: Callable[[Rating], Awaitable[None]]
     binding: Binding | None = None
     mailing: Mailing | None = None
+    explain_visit: Callable[[bytes], Awaitable[Explanation | None]] | None = None
 
 
 def make_public_router(deps: PublicDeps) -> APIRouter:
@@ -63,6 +67,7 @@ def make_public_router(deps: PublicDeps) -> APIRouter:
     add_place_pages(router, site, deps.rt)
     add_survey_pages(router, site, deps.rt)
     add_choice_pages(router, site, deps.rt)
+    add_wall_pages(router, site, deps.rt)
     if deps.binding is not None:
         add_binding_pages(router, site, deps.rt, deps.binding)
     router.add_api_route("/public/{name}", _static, openapi_extra={"x-permission": "public"})

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -15,17 +14,20 @@ from outreach.runtime import Runtime
 from outreach.service.confirmations import answer_on_page, answers_of, find_matter, shown_text
 from outreach.service.evidence import text_digest
 from outreach.service.ratings import REASONS, rate_round
-from outreach.service.surveys import open_surveys
+from outreach.service.surveys import surveys_of
 from outreach.service.ticket_reads import own_tickets
-from outreach.service.tickets import CLOCKS, NewTicket, Opened, clean_text, open_tickets
+from outreach.service.tickets import CLOCKS, NewTicket, clean_text, open_tickets
 from outreach.service.visitors import Visit, find_visit, landing_of
 from outreach.statements.access import find_session
 from outreach.web.public_entry import cookie_name
 from outreach.web.public_pages import Site, go, notice, page, require_own_page
+from outreach.web.public_thanks import show_thanks, thank
 
 _PUBLIC = {"x-permission": "public"}
 _DONE = {"confirmed": "confirm_done_title", "survey": "thanks_text", "choices": "choices_saved"}
 Text = Annotated[str, Form(max_length=4_000)]
+Place = Annotated[int, Form(ge=0)]
+"""Which of the households of the visit is meant, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,8 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
                 return over(request, site)
             shown: dict[str, Any] = {
                 "requests": await _requests(conn, visit),
-                "surveys": await open_surveys(
-                    conn, visit.household(0).id, visit.household(0).org_id, visit.campaign_id
-                ),
+                "surveys": await surveys_of(conn, visit),
+                "households": visit.households,
                 "tickets": await own_tickets(conn, vault, visit.person_id),
                 "has_bill": (await landing_of(conn, visit.link))[1],
             }
@@ -64,9 +65,7 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         )
 
     @router.post("/answers/confirm", openapi_extra=_PUBLIC)
-    async def confirm(
-        request: Request, verdict: Text = "", seen: Text = "", n: Annotated[int, Form(ge=0)] = 0
-    ) -> Response:
+    async def confirm(request: Request, verdict: Text = "", seen: Text = "", n: Place = 0) -> Response:
         require_own_page(request)
         async with rt.db.begin() as conn:
             visit = await visit_of(request, site, rt, conn)
@@ -79,13 +78,13 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         return go("/answers?done=confirmed")
 
     @router.post("/answers/ask", openapi_extra=_PUBLIC)
-    async def ask(request: Request, text: Text = "") -> Response:
+    async def ask(request: Request, text: Text = "", n: Place = 0) -> Response:
         require_own_page(request)
         async with rt.db.begin() as conn:
             visit = await visit_of(request, site, rt, conn)
             if visit is None:
                 return over(request, site)
-            household = visit.household(0)
+            household = visit.household(n)
             wanted = NewTicket(
                 "question",
                 "page",
@@ -95,7 +94,7 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
                 person_id=visit.person_id,
             )
             opened = await open_tickets(conn, vault, [wanted], "taxpayer")
-        return thank("/answers/thanks", opened[0])
+        return thank(site, vault, "/answers/thanks", opened[0])
 
     @router.get("/answers/rate", openapi_extra=_PUBLIC)
     async def rate_page(request: Request) -> Response:
@@ -103,7 +102,7 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
             visit = await visit_of(request, site, rt, conn)
         if visit is None or visit.round_id is None:
             return over(request, site)
-        return page(request, site, "rate.html", reasons=list(REASONS))
+        return page(request, site, "rate.html", reasons=list(REASONS), households=visit.households)
 
     @router.post("/answers/rate", openapi_extra=_PUBLIC)
     async def rate(
@@ -111,17 +110,19 @@ def add_answer_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         stars: Annotated[int, Form(ge=1, le=5)],
         reasons: Annotated[Sequence[str], Form()] = (),
         note: Text = "",
+        n: Place = 0,
     ) -> Response:
         require_own_page(request)
         async with rt.db.begin() as conn:
             visit = await visit_of(request, site, rt, conn)
         if visit is None:
             return over(request, site)
-        return thank("/answers/thanks", await rate_round(rt, visit, 0, stars, reasons, note[:1_000]))
+        opened = await rate_round(rt, visit, n, stars, reasons, note[:1_000])
+        return thank(site, vault, "/answers/thanks", opened)
 
     @router.get("/answers/thanks", openapi_extra=_PUBLIC)
-    async def thanks(request: Request, number: str = "", day: str = "") -> Response:
-        return show_thanks(request, site, number, day, is_known=True)
+    async def thanks(request: Request) -> Response:
+        return show_thanks(request, site, vault, is_known=True)
 
 
 async def visit_of(request: Request, site: Site, rt: Runtime, conn: Connection) -> Visit | None:
@@ -133,20 +134,6 @@ async def visit_of(request: Request, site: Site, rt: Runtime, conn: Connection) 
 def over(request: Request, site: Site) -> Response:
     """The visit is over, or there never was one."""
     return notice(request, site, "session_over_title", "answers_over", status=401)
-
-
-def thank(path: str, opened: Opened | None) -> Response:
-    """See the page of thanks, with the number of the ticket if there is one."""
-    if opened is None:
-        return go(path)
-    return go(f"{path}?" + urlencode({"number": opened.number, "day": opened.due_on.isoformat()}))
-
-
-def show_thanks(request: Request, site: Site, number: str, day: str, *, is_known: bool) -> Response:
-    """The page of thanks; what does not look like a number of ours is not repeated."""
-    plain = number if number.isascii() and number.isalnum() and len(number) <= 16 else ""
-    due = day if len(day) == 10 and day.replace("-", "").isdecimal() else ""
-    return page(request, site, "thanks.html", number=plain, day=due, is_known=is_known)
 
 
 async def _requests(conn: Connection, visit: Visit) -> list[Asked]:

@@ -14,9 +14,9 @@ from outreach.service.ratings import REASONS, rate_place
 from outreach.service.ticket_reads import ticket_of_number
 from outreach.service.tickets import NewTicket, clean_text, open_tickets
 from outreach.statements.access import network_of, note_miss
-from outreach.web.public_answers import show_thanks, thank
 from outreach.web.public_entry import remote_of, slow_down
 from outreach.web.public_pages import Site, page, require_own_page
+from outreach.web.public_thanks import show_thanks, thank
 
 _PUBLIC = {"x-permission": "public"}
 Text = Annotated[str, Form(max_length=4_000)]
@@ -34,7 +34,7 @@ def add_place_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
 
     @router.post("/p/{token}/complain", openapi_extra=_PUBLIC)
     async def complain(request: Request, token: str, text: Text = "", contact: Text = "") -> Response:
-        await _count(request, rt)
+        await count_post(request, rt)
         async with rt.db.begin() as conn:
             place = await find_place(conn, token)
             wanted = NewTicket(
@@ -46,7 +46,7 @@ def add_place_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
                 place_id=place.id,
             )
             opened = await open_tickets(conn, vault, [wanted], "taxpayer")
-        return thank("/thanks", opened[0])
+        return thank(site, vault, "/thanks", opened[0])
 
     @router.post("/p/{token}/rate", openapi_extra=_PUBLIC)
     async def rate(
@@ -57,15 +57,15 @@ def add_place_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         note: Text = "",
         contact: Text = "",
     ) -> Response:
-        await _count(request, rt)
+        await count_post(request, rt)
         async with rt.db.begin() as conn:
             place = await find_place(conn, token)
         opened = await rate_place(rt, place, stars, reasons, note[:1_000], contact.strip()[:60])
-        return thank("/thanks", opened)
+        return thank(site, vault, "/thanks", opened)
 
     @router.get("/thanks", openapi_extra=_PUBLIC)
-    async def thanks(request: Request, number: str = "", day: str = "") -> Response:
-        return show_thanks(request, site, number, day, is_known=False)
+    async def thanks(request: Request) -> Response:
+        return show_thanks(request, site, vault, is_known=False)
 
     @router.get("/ticket", openapi_extra=_PUBLIC)
     async def ticket_page(request: Request) -> Response:
@@ -78,13 +78,15 @@ def add_place_pages(router: APIRouter, site: Site, rt: Runtime) -> None:
         async with rt.db.begin() as conn:
             one = await ticket_of_number(conn, vault, wanted)
         if one is None:
-            await note_miss(rt, wanted, remote_of(request))
+            await note_miss(rt, remote_of(request))
         return page(
             request, site, "ticket.html", one=one, asked=True, is_private=one is not None and one.is_private
         )
 
 
-async def _count(request: Request, rt: Runtime) -> None:
+async def count_post(request: Request, rt: Runtime) -> None:
+    """Count a post that needs no log-in. Raises TooMany for a network that floods, NotAllowed from another
+    site."""
     # In a transaction of its own: a post that is refused later counts too.
     require_own_page(request)
     async with rt.db.begin() as conn:

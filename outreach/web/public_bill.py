@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
@@ -12,6 +12,7 @@ from outreach.statements.access import end_session, record_access
 from outreach.statements.documents import Document, Opened, open_visit
 from outreach.statements.pdf import check_address, render_pdf
 from outreach.web.public_entry import cookie_name, remote_of, set_session
+from outreach.web.public_leaflets import month_now
 from outreach.web.public_pages import (
     HEADERS,
     Site,
@@ -36,21 +37,14 @@ def add_bill_pages(
 ) -> None:
     """GET /statement, .pdf, /statement/share, /statement/share.svg; POST /statement/rate, /statement/end."""
 
-    codes = check_codes(check_address(site.base_url, ""))
-
     @router.get("/statement", openapi_extra=_PUBLIC)
-    async def statement(request: Request, n: int = 0) -> Response:
+    async def statement(request: Request, n: int | None = None) -> Response:
         opened = await open_document(request, site, rt, n, "viewed")
         if opened is None:
             return visit_over(request, site)
-        shown = opened.document
-        w = words(display_of(request).language)
-        return page(
-            request, site, f"{shown.kind}.html", view=document_view(shown, w), bill=bill_view(shown, w),
-            document=shown, listed=opened.listed, n=opened.place,
-            check_address=check_address(site.base_url, shown.digest), qr=draw_code(codes, shown.digest),
-            rated="rated" in request.query_params,
-            wechat=opened.offers_wechat, mail=offers_mail,
+        return show_document(
+            request, site, opened.document, await month_now(rt), listed=opened.listed, n=opened.place,
+            rated="rated" in request.query_params, wechat=opened.offers_wechat, mail=offers_mail,
         )  # fmt: skip
 
     @router.get("/statement.pdf", openapi_extra=_PUBLIC)
@@ -104,10 +98,24 @@ def add_bill_pages(
         return notice(request, site, "left_title", "left_text")
 
 
+def show_document(request: Request, site: Site, shown: Document, month: int, **context: Any) -> Response:
+    """The page of a document as it reads in a month (yyyymm). `context` tells what may be done with it
+    (`listed` and `n`: which of them it is; `rated`, `wechat`, `mail`), or is a `preview`, a note to staff who
+    look at it."""
+    w, codes = words(display_of(request).language), check_codes(check_address(site.base_url, ""))
+    name = "withdrawn" if "withdrawn" in shown.content else shown.kind
+    return page(
+        request, site, f"{name}.html", view=document_view(shown, w, month), bill=bill_view(shown, w),
+        document=shown,
+        check_address=check_address(site.base_url, shown.digest), qr=draw_code(codes, shown.digest),
+        **context,
+    )  # fmt: skip
+
+
 async def open_document(
-    request: Request, site: Site, rt: Runtime, n: int, event: str | None
+    request: Request, site: Site, rt: Runtime, n: int | None, event: str | None
 ) -> Opened | None:
-    """The visit with the n-th of its documents, recorded; None when the visit is over."""
+    """The visit with the n-th of its documents, or that of its message, recorded; None when it is over."""
     opened = await open_visit(rt, request.cookies.get(cookie_name(site), ""), n)
     if opened is not None and event is not None:
         shown = opened.document
@@ -116,10 +124,11 @@ async def open_document(
 
 
 async def set_pdf(request: Request, site: Site, chosen: Document) -> bytes:
-    """The PDF as this visitor reads: with Mongolian beside the Chinese if her page has it."""
-    mongolian = display_of(request).language == "mn"
+    """The PDF as this visitor reads: with Mongolian beside the Chinese and in large print, if her page is."""
+    display = display_of(request)
+    mongolian, large = display.language == "mn", display.size == "large"
     return await asyncio.to_thread(
-        render_pdf, chosen.content, chosen.digest, site.base_url, mongolian=mongolian
+        render_pdf, chosen.content, chosen.digest, site.base_url, mongolian=mongolian, large=large
     )
 
 

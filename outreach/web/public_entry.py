@@ -1,7 +1,8 @@
-"""From the link in a message to a verified visit.
+"""From the link in a message, or from a number typed by who has none, to a verified visit.
 
-Before the code is right, nothing tells a live link from a dead one: the pages are the same and are made
-without looking the link up; what is looked up on a POST is answered in the same words after the same time.
+Before the code is right, nothing tells a live link from a dead one, or a known number from another: the pages
+are the same and are made without looking the link up; what is looked up on a POST is answered in the same
+words after the same time.
 A GET never counts: link previewers and mail scanners fetch addresses, they do not press buttons.
 """
 
@@ -19,7 +20,7 @@ from outreach.errors import TooMany
 from outreach.governance.vault import open_vault
 from outreach.logs import get_log
 from outreach.runtime import Runtime
-from outreach.service.visitors import landing_of
+from outreach.service.visitors import landing_of, reading_of
 from outreach.statements.access import (
     SESSION_SECONDS,
     CodeToSend,
@@ -28,8 +29,9 @@ from outreach.statements.access import (
     enter_code,
     note_stop,
 )
+from outreach.statements.by_number import begin_by_number, plain_number
 from outreach.statements.links import token_hash
-from outreach.web.public_pages import Site, go, page
+from outreach.web.public_pages import READING, Site, go, page, require_own_page
 
 SendCode = Callable[[int, str, datetime], Awaitable[None]]
 ANSWER_SECONDS = 0.25
@@ -52,7 +54,7 @@ def remote_of(request: Request) -> str:
 
 
 def add_entry_pages(router: APIRouter, site: Site, rt: Runtime, send_code: SendCode) -> None:
-    """GET /t/{token}, POST /t/{token}/code, POST /t/{token}/verify."""
+    """GET /t/{token}, POST /t/{token}/code, POST /t/{token}/verify, GET and POST /find."""
 
     @router.get("/t/{token}", openapi_extra=_PUBLIC)
     async def entry(request: Request, token: str) -> Response:
@@ -80,23 +82,44 @@ def add_entry_pages(router: APIRouter, site: Site, rt: Runtime, send_code: SendC
         if secret is None:
             return go(f"/t/{_shown(token)}?step=again")
         async with rt.db.begin() as conn:
-            begins, _ = await landing_of(conn, token_hash(open_vault(rt.settings), token))
+            link = token_hash(open_vault(rt.settings), token)
+            begins, _ = await landing_of(conn, link)
+            reading = await reading_of(conn, link)
         answer = go("/answers" if begins else "/statement")
-        set_session(answer, site, secret)
+        set_session(answer, site, secret, f"{reading.language}.{reading.size}")
         return answer
 
+    @router.get("/find", openapi_extra=_PUBLIC)
+    async def find_page(request: Request) -> Response:
+        return page(request, site, "find.html", failed=False)
 
-def set_session(response: RedirectResponse, site: Site, secret: str) -> None:
-    """The cookie of a verified visit; an empty secret deletes it."""
-    response.set_cookie(
-        cookie_name(site),
-        secret,
-        max_age=SESSION_SECONDS if secret else 0,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=site.secure,
-    )
+    @router.post("/find", openapi_extra=_PUBLIC)
+    async def find(request: Request, number: Annotated[str, Form(max_length=80)] = "") -> Response:
+        require_own_page(request)
+        started = time.monotonic()
+        await slow_down(rt, remote_of(request))
+        wanted = plain_number(number)
+        if not wanted:
+            return page(request, site, "find.html", status=400, failed=True)
+        token = await begin_by_number(rt, wanted, remote_of(request))
+        to_send = await ask_code(rt, token, remote_of(request))
+        await _wait_until(started + ANSWER_SECONDS)
+        return go(f"/t/{token}?step=code", background=BackgroundTask(_send, send_code, to_send))
+
+
+def set_session(response: RedirectResponse, site: Site, secret: str, reading: str = "") -> None:
+    """The cookies of a verified visit: its secret, and how its visitor reads by what is on record, which ends
+    with the visit. An empty secret deletes both."""
+    for name, value in ((cookie_name(site), secret), (READING, reading)):
+        response.set_cookie(
+            name,
+            value,
+            max_age=SESSION_SECONDS if value else 0,
+            path="/",
+            httponly=True,
+            samesite="strict",
+            secure=site.secure,
+        )
 
 
 async def slow_down(rt: Runtime, remote: str) -> None:

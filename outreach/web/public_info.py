@@ -6,11 +6,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from outreach.runtime import Runtime
-from outreach.statements.access import note_miss
+from outreach.statements.access import find_session, note_miss
 from outreach.statements.documents import check_digest
 from outreach.web.public_answers_choices import topic_kinds
-from outreach.web.public_entry import remote_of, slow_down
-from outreach.web.public_pages import Site, go, notice, page
+from outreach.web.public_entry import cookie_name, remote_of, slow_down
+from outreach.web.public_pages import Site, display_of, go, notice, page, words
+from outreach.web.public_privacy import notice_parts
 from outreach.web.public_types import InfoDeps
 
 _PUBLIC = {"x-permission": "public"}
@@ -25,7 +26,9 @@ def add_info_pages(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -
 
     @router.get("/privacy", openapi_extra=_PUBLIC)
     async def privacy(request: Request) -> Response:
-        return page(request, site, "privacy.html")
+        w = words(display_of(request).language)
+        lead = w["privacy_lead"].format(bureau=rt.settings.signature)
+        return page(request, site, "privacy.html", lead=lead, parts=notice_parts(rt.settings, w))
 
 
 def _add_check(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> None:
@@ -43,7 +46,7 @@ def _add_check(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> No
         await slow_down(rt, remote_of(request))
         proof = await deps.check_message(wanted) if wanted else None
         if proof is None and wanted:
-            await note_miss(rt, wanted, remote_of(request))
+            await note_miss(rt, remote_of(request))
         return page(
             request, site, "check.html", document=None, by_digest=False, proof=proof, asked=bool(wanted)
         )
@@ -52,7 +55,10 @@ def _add_check(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> No
 def _add_why(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> None:
     @router.get("/why", openapi_extra=_PUBLIC)
     async def why_page(request: Request) -> Response:
-        return page(request, site, "why.html", found=None, asked=False)
+        # Who has an open visit need not type the code of the message that brought her.
+        visit = await find_session(rt, request.cookies.get(cookie_name(site), ""))
+        found = await deps.explain_visit(visit.token_hash) if visit and deps.explain_visit else None
+        return page(request, site, "why.html", found=found, asked=False)
 
     @router.post("/why", openapi_extra=_PUBLIC)
     async def why(request: Request, code: Code = "") -> Response:
@@ -60,7 +66,7 @@ def _add_why(router: APIRouter, site: Site, rt: Runtime, deps: InfoDeps) -> None
         await slow_down(rt, remote_of(request))
         found = await deps.explain_message(wanted) if wanted else None
         if found is None and wanted:
-            await note_miss(rt, wanted, remote_of(request))
+            await note_miss(rt, remote_of(request))
         return page(request, site, "why.html", found=found, asked=bool(wanted))
 
 

@@ -37,6 +37,8 @@ STATIC = {
 LANGUAGES = ("zh", "en", "mn")
 SIZES = ("normal", "large")
 MONGOLIAN_NAME = "ᠮᠣᠩᠭᠣᠯ"
+READING = "reading"
+"""The cookie that holds, for as long as a visit, how its visitor reads by what is on record."""
 _YEAR_SECONDS = 31_536_000
 HEADERS = {
     "Content-Security-Policy": (
@@ -69,9 +71,11 @@ class Display:
 
 
 def display_of(request: Request) -> Display:
-    """From the address (`?lang=`, `?size=`), else from the cookie, else Chinese in normal print."""
-    language = request.query_params.get("lang") or request.cookies.get("lang") or ""
-    size = request.query_params.get("size") or request.cookies.get("size") or ""
+    """From the address (`?lang=`, `?size=`), else as chosen before, else as on record of the verified visitor
+    (cookie `reading`), else Chinese in normal print."""
+    record_language, _, record_size = request.cookies.get(READING, "").partition(".")
+    language = request.query_params.get("lang") or request.cookies.get("lang") or record_language
+    size = request.query_params.get("size") or request.cookies.get("size") or record_size
     return Display(language if language in LANGUAGES else LANGUAGES[0], size if size in SIZES else SIZES[0])
 
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from outreach.statements.content import DIGESTS, digest_of
 from outreach.statements.documents import Document
+from outreach.statements.how_to import steps
+from outreach.statements.leaflets import Reading, reading_of
 from outreach.statements.money import yuan
+from outreach.statements.person import GOOD_OUTCOMES
 
 _MOST_BARS = 6
 _OTHERS = {"zh-CN": "其他", "en": "Others"}
@@ -26,13 +30,28 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """A part of the benefits against last year (`direction`: more, less, same) and over all years."""
+
+    text: str
+    direction: str
+    cumulative: str
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentView:
-    """What the pages of all kinds of documents share."""
+    """What the pages of all kinds of documents share; `compared` by the names of the parts of its benefits,
+    `data_as_of` is empty where the document does not say it; `steps` tells of a line what to do, `reading`
+    of a code where it is explained."""
 
     title: str
     lead: str
+    compared: Mapping[str, Comparison]
     due: Sequence[tuple[str, str]]
     issued: str
+    data_as_of: str
+    steps: Callable[[Mapping[str, Any]], Sequence[tuple[str, str]]]
+    reading: Callable[[str], Reading | None]
     digest_name: str
     digest_groups: Sequence[str]
 
@@ -42,43 +61,46 @@ class BillView:
     """The sentences and figures around the tables of a yearly bill."""
 
     spared: str
-    compared: str
-    direction: str
-    cumulative: str
     bars: Sequence[Bar]
     person_outcome: str
+    person_good: bool
     unclaimed_lead: str
+    taxes_before: bool
     sections: Sequence[tuple[str, Mapping[str, Any]]]
 
 
-def document_view(document: Document, w: Mapping[str, str]) -> DocumentView:
-    """Prepare what a document of any kind shows, in the words of a language."""
+def document_view(document: Document, w: Mapping[str, str], month: int) -> DocumentView:
+    """Prepare what a document of any kind shows, in the words of a language; `month` (yyyymm) is that in
+    which it is read."""
     content = document.content
     return DocumentView(
         title=w[f"title_{document.kind}"].format(year=document.year),
-        lead=_LEADS[document.kind](content, w),
-        due=[(_due_day(due, w), due["what"]) for due in content["due"]],
+        lead=w["withdrawn"] if "withdrawn" in content else _LEADS[document.kind](content, w),
+        compared={name: _comparison(part, w) for name, part in _parts(content).items()},
+        due=[(_due_day(due, w), _due_what(due, w)) for due in content["due"]],
         issued=datetime.fromisoformat(content["issue"]["at"]).strftime("%Y-%m-%d %H:%M"),
+        data_as_of=content["issue"].get("data_as_of", ""),
+        steps=partial(steps, issued_at=content["issue"]["at"]),
+        reading=partial(reading_of, month=month),
         digest_name=DIGESTS[digest_of(content)],
         digest_groups=[document.digest[start : start + 8] for start in range(0, 64, 8)],
     )
 
 
 def bill_view(document: Document, w: Mapping[str, str]) -> BillView | None:
-    """Prepare the tables of a yearly bill; None for the other kinds."""
-    if document.kind != "yearly_bill":
-        return None
+    """Prepare the tables of a yearly bill; None for the other kinds and for one that is withdrawn."""
     content = document.content
+    if document.kind != "yearly_bill" or "withdrawn" in content:
+        return None
     reduction = content["enjoyed"]["reduction"]
-    compared, direction = _compared(Decimal(reduction["total"]), Decimal(reduction["last_year"]), w)
     return BillView(
         spared=yuan(Decimal(reduction["total"])),
-        compared=compared,
-        direction=direction,
-        cumulative=w["spared_cumulative"].format(amount=yuan(Decimal(reduction["cumulative"]))),
         bars=_bars(reduction["lines"], w),
         person_outcome=w[f"person_{content['person']['outcome']}"] if content["person"] else "",
+        person_good=bool(content["person"]) and content["person"]["outcome"] in GOOD_OUTCOMES,
         unclaimed_lead=_unclaimed_lead(Decimal(content["unclaimed"]["total"]), w),
+        # Documents that were issued before do not compare tax by tax.
+        taxes_before=all("last_year" in row for row in content["paid"]["rows"]),
         sections=[(name, content["enjoyed"][name]) for name in ("refund", "deduction", "timing")],
     )
 
@@ -94,6 +116,17 @@ def _lead(content: Mapping[str, Any], w: Mapping[str, str]) -> str:
     )
     refunded = Decimal(paid["refunded"])
     return f"{lead} {w['bill_lead_refund'].format(refunded=yuan(refunded))}" if refunded else lead
+
+
+def _parts(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    parts: Mapping[str, Mapping[str, Any]] = content.get("enjoyed") or content.get("parts") or {}
+    return parts
+
+
+def _comparison(part: Mapping[str, Any], w: Mapping[str, str]) -> Comparison:
+    text, direction = _compared(Decimal(part["total"]), Decimal(part["last_year"]), w)
+    cumulative = w["spared_cumulative"].format(amount=yuan(Decimal(part["cumulative"])))
+    return Comparison(text, direction, cumulative)
 
 
 def _compared(now: Decimal, before: Decimal, w: Mapping[str, str]) -> tuple[str, str]:
@@ -128,9 +161,14 @@ def _unclaimed_lead(total: Decimal, w: Mapping[str, str]) -> str:
 
 
 def _due_day(due: Mapping[str, Any], w: Mapping[str, str]) -> str:
-    if due["day"]:
-        return date.fromisoformat(due["day"]).strftime("%Y-%m-%d")
-    return w["due_unknown"].format(year=due["month"] // 100, month=due["month"] % 100)
+    unknown = w["due_unknown"].format(year=due["month"] // 100, month=due["month"] % 100)
+    return due["day"] or unknown
+
+
+def _due_what(due: Mapping[str, Any], w: Mapping[str, str]) -> str:
+    # Documents that were issued before hold no day that holidays have yet to move.
+    what: str = due["what"]
+    return what + w["due_statutory"] if "statutory" in due else what
 
 
 def _lead_pack(content: Mapping[str, Any], w: Mapping[str, str]) -> str:

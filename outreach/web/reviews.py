@@ -4,6 +4,7 @@ from typing import Any
 
 from campaigns.approval import look_over
 from campaigns.approval_text import cover, differences
+from campaigns.roles import role_words
 from campaigns.wording_guard import ALLOWABLE
 from outreach.errors import OutreachError
 from outreach.governance.actor import Actor
@@ -44,6 +45,7 @@ async def review_context(
         "sent_back": reviews[0] if reviews and reviews[0]["decision"] == "sent_back" else None,
         "is_maker": is_maker,
         "allowable": ALLOWABLE,
+        "told": role_words(campaign["contact_roles"]),
         "may_sign": may_sign,
         "asks_proof": asks and await needs_proof(rt, cache, campaign),
         "again": next(

@@ -12,9 +12,10 @@ from outreach.ledger.inbound import opt_out_by_token
 from outreach.ledger.kinds import KINDS
 from outreach.runtime import Runtime
 from outreach.service.ratings import keep_rating
+from outreach.web.explanations import explain_code, explain_link
 from outreach.web.public import PublicDeps
 from outreach.web.public_binding import BACK
-from outreach.web.public_types import Binding, Explanation, Mailing, MessageProof, PdfMail, Rating
+from outreach.web.public_types import Binding, Mailing, MessageProof, PdfMail, Rating
 
 _SQL = load_queries(__file__)
 
@@ -79,13 +80,6 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
         row = await rt.db.fetch_one(_SQL["message_code"], {"code": code})
         return MessageProof(row["bureau"], KINDS[row["kind"]].name, row["started_at"]) if row else None
 
-    async def explain_message(code: str) -> Explanation | None:
-        row = await rt.db.fetch_one(_SQL["message_code"], {"code": code})
-        if row is None:
-            return None
-        reason = f"您或您负责的户符合“{row['name']}”的提醒条件，且当时尚未办结。"
-        return Explanation(row["bureau"], row["purpose"], row["legal_basis"], reason, row["started_at"])
-
     async def stop_messages(token: str, how: str) -> None:
         await opt_out_by_token(rt, token, only_topic=how == "topic")
 
@@ -101,9 +95,10 @@ def taxpayer_deps(rt: Runtime, fleet: Fleet) -> PublicDeps:
         rt,
         send_code,
         check_message,
-        explain_message,
+        partial(explain_code, rt),
         stop_messages,
         rate,
         binding,
         Mailing(mail_code, mail_document),
+        partial(explain_link, rt),
     )

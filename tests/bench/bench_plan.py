@@ -40,8 +40,8 @@ _SHARES = {
 _SMALL = "iit.topup_expected"
 _SHORT, _REPEATED = 50_000, 7
 """Smaller rounds are over before the clock of the CPU is exact: frozen so often, and all of it counted."""
-_NOBODY = ("other_way",)
-"""Reasons that need a ladder which ends at a doorstep."""
+_NOBODY = ("other_way", "no_role")
+"""Reasons that need a ladder which ends at a doorstep, or a choice of roles."""
 _CONTACTED, _UNREACHABLE = range(19, 29), range(29, 31)
 
 

@@ -14,7 +14,8 @@ from outreach.runtime import Runtime
 from outreach.service.confirmations import publish_matter
 from outreach.service.places import list_places, make_places
 from outreach.service.surveys import publish_survey, save_survey
-from outreach.service.tickets import NewTicket, open_tickets
+from outreach.service.tickets import NewTicket, answer_ticket, open_tickets
+from outreach.service.wall import leave_feedback, publish_entry
 from outreach.statements.links import LinkRequest, issue_links, token_hash
 
 CITY = Actor(1, "planner", "李文静", permissions_of(["planner"]), 2, "1.2.", 2, "1.2.")
@@ -27,6 +28,9 @@ QUESTIONS = """[单选*] 退税款您主要用在哪里？
 
 [填写文字] 经营上还有什么困难？"""
 
+FEEDBACK = "电子税务局上传附件总是失败，要反复试好几次，希望能一次传成功，也希望写清楚文件多大才行。"
+FEEDBACK_ANSWER = "已请技术人员扩大附件上限，并在上传页面写明文件格式和大小。仍有问题请拨打 12366。"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -35,6 +39,7 @@ class Asked:
     campaign: int
     survey: int
     ticket: int
+    feedback: int
     token: str
     cookie: str
 
@@ -87,9 +92,14 @@ async def settle_answers(rt: Runtime, households: Sequence[int] = (1, 2), office
             "13900000000",
             place_id=place["id"],
         )
-        (opened,) = await open_tickets(conn, open_vault(rt.settings), [complaint], "taxpayer")
+        vault = open_vault(rt.settings)
+        (opened,) = await open_tickets(conn, vault, [complaint], "taxpayer")
+        words = NewTicket("feedback", "scan", office, FEEDBACK, place_id=place["id"])
+        said = await leave_feedback(conn, vault, words, "online", may_publish=True)
+        await answer_ticket(conn, vault, CITY, said.id, FEEDBACK_ANSWER)
+        await publish_entry(conn, vault, CITY, said.id, FEEDBACK, FEEDBACK_ANSWER)
     cookie = await _verified(rt, made["id"], households)
-    return Asked(campaign["id"], survey, opened.id, place["token"], cookie)
+    return Asked(campaign["id"], survey, opened.id, said.id, place["token"], cookie)
 
 
 async def _verified(rt: Runtime, round_id: int, households: Sequence[int]) -> str:
@@ -97,6 +107,11 @@ async def _verified(rt: Runtime, round_id: int, households: Sequence[int]) -> st
     async with rt.db.begin() as conn:
         wish = LinkRequest(list(households), round_id, None, await rt.now() + timedelta(days=30), 1)
         (token,) = await issue_links(conn, vault, [wish])
+        await conn.execute(
+            "insert into role (taxpayer_id, person_id, role)"
+            " select id, 1, 'tax_filer' from unnest(%s::int[]) as id on conflict do nothing",
+            (list(households),),
+        )
         await conn.execute(
             "insert into statement_session (session_hash, token_hash, expires_at)"
             " values (%s, %s, now() + interval '1 hour')",
@@ -113,8 +128,11 @@ def public_pages(asked: Asked) -> list[str]:
         "/answers/choices",
         f"/answers/survey/{asked.survey}",
         f"/p/{asked.token}",
-        "/thanks?number=7K2M9QXD4T&day=2026-03-20",
+        "/thanks",
         "/ticket",
+        "/wall",
+        "/wall/write",
+        f"/wall/write?place={asked.token}",
     ]
 
 

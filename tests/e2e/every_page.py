@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from outreach.errors import TooMany, Unavailable
 from outreach.governance.vault import open_vault
 from outreach.service.tickets import NewTicket, answer_ticket, open_tickets
 from outreach.statements.issue import issue_documents
+from outreach.web.explanations import explain_link
 from outreach.web.public import PublicDeps, make_public_router
 from outreach.web.public_types import Binding, Mailing, MessageProof, PdfMail
 from tests.conftest import TestServers
@@ -84,12 +86,15 @@ def _outside(digest: str) -> dict[str, Stop]:
         "entry": Stop(link, "获取验证码"),
         "code": Stop(f"{link}?step=code", "没有收到"),
         "code refused": Stop(f"{link}?step=again", "验证码没有通过"),
+        "find": Stop("/find", "账单查询"),
+        "find refused": Stop("/find", "请填写完整", press=_GO),
+        "find code": Stop("/find", "没有收到", {"#number": COMPANY.tax_no}, _GO),
         "check": Stop("/check", "核验码"),
         "check message": Stop("/check", "是税务机关发出的消息", {_CODE: "K7M2QX"}, _GO),
         "check unknown": Stop("/check", "没有查到这个核验码", {_CODE: "AAAAAA"}, _GO),
         "check document": Stop(f"/check?d={digest}", "是税务机关出具的文书"),
         "check no document": Stop(f"/check?d={'0' * 64}", "没有查到这份账单"),
-        "why": Stop("/why", "为什么收到这条消息"),
+        "why": Stop("/why", "符合以下条件的户"),
         "why found": Stop("/why", "您有应办事项", {_CODE: "K7M2QX"}, _GO),
         "why unknown": Stop("/why", "没有查到这个核验码", {_CODE: "AAAAAA"}, _GO),
         "privacy": Stop("/privacy", "您的权利"),
@@ -126,7 +131,7 @@ def _documents(count: int) -> dict[str, Stop]:
 
 def _answers(asked: Asked, ticket: str) -> dict[str, Stop]:
     survey, stale = f"/answers/survey/{asked.survey}", {"[name=seen]": "0"}
-    thanks = "?number=7K2M9QXD4T&day=2026-03-20"
+    said = {"#text": "排队一小时，窗口只开了一个。"}
     return {
         "answers": Stop("/answers", "需要您确认"),
         "confirmation refused": Stop("/answers", "内容刚刚更新", stale, "button[value=confirmed]"),
@@ -136,9 +141,13 @@ def _answers(asked: Asked, ticket: str) -> dict[str, Stop]:
         "choices saved": Stop("/answers?done=choices", "已保存"),
         "survey": Stop(survey, "购买设备"),
         "survey unanswered": Stop(survey, "这一题需要回答", press=_GO),
-        "thanks": Stop(f"/answers/thanks{thanks}", "您的编号是"),
+        "thanks": Stop("/answers", "您的编号是", said, "form[action='/answers/ask'] button"),
+        "wall": Stop("/wall", "上传附件总是失败"),
+        "wall empty": Stop("/wall?topic=messages", "还没有公开的留言"),
+        "wall write": Stop("/wall/write", "同意审核后公开"),
+        "wall at place": Stop(f"/wall/write?place={asked.token}", "不记录您是谁"),
         "place": Stop(f"/p/{asked.token}", "一号综合窗口"),
-        "place thanks": Stop(f"/thanks{thanks}", "您的编号是"),
+        "place thanks": Stop(f"/p/{asked.token}", "您的编号是", said, _GO),
         "ticket": Stop("/ticket", "10 位编号"),
         "ticket found": Stop("/ticket", "已答复", {_CODE: ticket}, _GO),
         "ticket unknown": Stop("/ticket", "没有查到这个编号", {_CODE: "AAAAAAAAAA"}, _GO),
@@ -212,10 +221,16 @@ async def _offer_the_rest(site: Site) -> None:
     async def no_gateway(_person: int, _what: str | PdfMail) -> bool:
         raise Unavailable("没有网关。")
 
+    await rt.db.execute("update round set started_at = business_now()")
+    await rt.db.execute(
+        "insert into round_set (round_id, ordinal, kind, size, data, expression)"
+        " select id, 0, 'audience', 1, '', %(rule)s from round",
+        {"rule": "kind in (enterprise, individual_business) and (credit_score > 80 or filing_due)"},
+    )
     site.app.router.routes.clear()
     deps = PublicDeps(
         rt, site.send_code, check, site.explain, site.stop, site.rate,
-        Binding(begin, never, never), Mailing(no_gateway, no_gateway),
+        Binding(begin, never, never), Mailing(no_gateway, no_gateway), partial(explain_link, rt),
     )  # fmt: skip
     router: APIRouter = make_public_router(deps)
     site.app.include_router(router)

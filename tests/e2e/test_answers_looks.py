@@ -19,6 +19,8 @@ def staff_pages(asked: Asked) -> list[str]:
         "/console/service",
         "/console/service?state=closed",
         f"/console/service/tickets/{asked.ticket}",
+        f"/console/service/tickets/{asked.feedback}",
+        "/console/service/wall",
         "/console/service/places",
         "/console/service/places/sheet",
         "/console/service/evidence",
@@ -82,3 +84,33 @@ async def test_staff_answer_and_she_reads_it(console: Console, asked: Asked) -> 
         await page.fill("#code", number)
         await page.click("main form button")
         assert "已增开两个窗口" in await page.inner_text("main")
+
+
+async def test_a_word_is_left_answered_and_shown_to_everybody(console: Console, asked: Asked) -> None:
+    async with console.visit() as page:
+        await page.goto(f"/wall/write?place={asked.token}")
+        await page.locator("text=等候与排队").click()
+        await page.fill("#text", "月底排队太久，电话 13900001111 也打不通，希望多开窗口。")
+        await page.locator("text=同意审核后公开").click()
+        await page.click("main button")
+        number = (await page.inner_text(".number.big")).strip()
+        await page.goto("/wall?topic=waiting")
+        assert "排队太久" not in await page.inner_text("main")
+        await page.goto(f"/console/service?number={number}")
+        await page.click("td a.table__name")
+        assert "答复以后才能公开" in await page.inner_text("main")
+        await page.fill("#answer", "月底增开两个窗口，并延长一小时。")
+        await page.click("text=发出答复")
+        await page.click("button:has-text('公开到吐槽台')")
+        # The reviewer is told what is unfit, and her words stay in the form.
+        assert "电话号码" in await page.inner_text("[role=alert]")
+        await page.fill("#wall-text", "月底排队太久，希望多开窗口。")
+        await page.click("button:has-text('公开到吐槽台')")
+        await page.goto("/wall?topic=waiting")
+        shown = await page.inner_text("main")
+        assert "月底排队太久，希望多开窗口。" in shown and "增开两个窗口" in shown
+        assert "13900001111" not in shown and number not in shown
+        await page.go_back()
+        await page.click("button:has-text('从吐槽台撤下')")
+        await page.goto("/wall?topic=waiting")
+        assert "排队太久" not in await page.inner_text("main")

@@ -28,6 +28,7 @@ async def test_from_the_form_to_the_signature(console: Console, approver: str) -
     async with console.visit("planner") as page:
         await page.goto("/console/campaigns/new")
         await page.click("text=保存草稿")
+        await page.wait_for_selector(".field__error")
         assert await page.locator(".field__error").count() >= 6
         await fill(page, "recheck-2025")
         await page.wait_for_selector("#count .count__number")
@@ -50,6 +51,34 @@ async def test_from_the_form_to_the_signature(console: Console, approver: str) -
             await page.fill("#proof", PASSWORD)
         await page.click("button:has-text('审批通过')")
         await page.wait_for_selector(".head .badge:has-text('已审批')")
+
+
+async def test_the_form_says_whom_of_a_household_it_tells(console: Console, approver: str) -> None:
+    async with console.visit("planner") as page:
+        await page.goto("/console/campaigns/new")
+        await fill(page, "roles-2025")
+        await page.fill("#expression", "iit.must_file")
+        await page.select_option("#contact_role-2", "tax_filer")
+        await page.click("text=保存草稿")
+        assert "请先选「先发给」" in await page.inner_text("fieldset:has(#contact_role-1) .field__error")
+        await page.select_option("#contact_role-1", "legal_representative")
+        await page.click("text=保存草稿")
+        chosen = "法定代表人，联系不上时再找办税员"
+        await page.wait_for_selector(f"dd:has-text('{chosen}')")
+        told = await page.inner_text("dt:text-is('按身份') + dd")
+        assert "法定代表人 0 户" in told and "办税员" in told and "本人" in told
+        await page.click("a:has-text('修改')")
+        assert await page.input_value("#contact_role-1") == "legal_representative"
+        await page.select_option("#contact_role-2", "")
+        await page.click("text=保存草稿")
+        await page.wait_for_selector(".balance__name:has-text('没有所选身份的联系人')")
+        address = page.url
+        await page.click("text=提交审批，1 个轮次")
+        await page.wait_for_selector("text=等待审批")
+    async with console.visit(None) as page:
+        await page.context.add_cookies([{"name": "session", "value": approver, "url": console.base}])
+        await page.goto(address)
+        await page.wait_for_selector("text=一户里发给：法定代表人。")
 
 
 async def test_sent_back_with_a_reason_and_mended(console: Console, approver: str) -> None:

@@ -34,6 +34,8 @@ PAGES = (
     "/console/settings/imports",
     "/console/settings/imports/1",
     "/console/statements",
+    "/console/statements/new",
+    "/console/statements/standing",
     "/console/findings",
     "/console/register",
     "/console/service",

@@ -14,7 +14,8 @@ from tests.integration.statement_samples import COMPANY, PERSON
 MODES = ("", "size=large", "lang=mn&size=large")
 OPEN_PAGES = (
     "/t/aaaaaaaaaaa", "/t/aaaaaaaaaaa?step=code", "/t/aaaaaaaaaaa?step=again", "/check", "/why", "/privacy",
-    "/stop", "/u/aaaaaaaaaaa", "/stopped", "/leaflets", "/leaflet/small-business", "/statement",
+    "/stop", "/find", "/u/aaaaaaaaaaa", "/stopped", "/leaflets", "/leaflet/small-business", "/statement",
+    "/wall", "/wall/write",
 )  # fmt: skip
 DOCUMENTS = ("yearly_bill", "benefit_bill", "gift_pack", "checkup")
 AXE = {

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 
 from outreach.runtime import Runtime
 from outreach.statements.bill import issue_yearly_bills
+from outreach.web.explanations import explain_link
 from outreach.web.public import PublicDeps, make_public_router
 from outreach.web.public_types import Explanation, MessageProof, Rating
 from tests.integration.statement_samples import make_city, one_link
@@ -71,7 +73,10 @@ async def open_site(rt: Runtime, folder: Path, remote: str = "203.0.113.7") -> A
     app = FastAPI()
     async with visitor(app, remote) as http:
         made = Site(rt, http, app)
-        deps = PublicDeps(rt, made.send_code, made.check, made.explain, made.stop, made.rate)
+        deps = PublicDeps(
+            rt, made.send_code, made.check, made.explain, made.stop, made.rate,
+            explain_visit=partial(explain_link, rt),
+        )  # fmt: skip
         app.include_router(make_public_router(deps))
         yield made
 

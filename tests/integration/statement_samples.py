@@ -105,7 +105,7 @@ def benefit_rows() -> str:
     """What the households enjoyed, and what they have not claimed."""
     lines = [
         "纳税人识别号,所属期,优惠代码,享受状态,序号,销售额,计税期,应纳税所得额,研发费用,适用税率,应缴税额,设备单价,"
-        "残疾职工工资,子女数,分摊比例,住房租金标准,个人养老金缴费,边际税率,在职职工人数,可抵扣进项税额,抵减前应纳税额,核对名单"
+        "残疾职工工资,月数,子女数,分摊比例,住房租金标准,个人养老金缴费,边际税率,在职职工人数,可抵扣进项税额,抵减前应纳税额,核对名单"
     ]
 
     def add(tax_no: str, month: int, code: str, state: str = "", item: str = "", **cells: str) -> None:
@@ -127,7 +127,7 @@ def benefit_rows() -> str:
                 计税期="季",
             )
         add(SHOP.tax_no, year * 100 + 12, "IIT_BIZ_HALF_200", 应纳税所得额="86000.00")
-        add(PERSON.tax_no, year * 100 + 12, "IIT_SAD_CHILD", 子女数="1", 分摊比例="50%")
+        add(PERSON.tax_no, year * 100 + 12, "IIT_SAD_CHILD", 月数="12", 子女数="1", 分摊比例="50%")
         add(PERSON.tax_no, year * 100 + 12, "IIT_PENSION", 个人养老金缴费="12000", 边际税率="10%")
     add(COMPANY.tax_no, 202412, "CIT_DISABLED_WAGE", 残疾职工工资="96000", 适用税率="5%")
     add(COMPANY.tax_no, 202505, "CIT_EQUIP_500", item="1", 设备单价="860000.00")
@@ -143,16 +143,16 @@ def benefit_rows() -> str:
         )
     add(COMPANY.tax_no, 202509, "DPF_SMALL_EXEMPT", "应享未享", 在职职工人数="28", 应缴税额="18600.00")
     add(SHOP.tax_no, 202506, "SIX_TAX_HALF", "应享未享", 应缴税额="240.00")
-    add(PERSON.tax_no, 202512, "IIT_SAD_RENT", "应享未享", 住房租金标准="1100")
+    add(PERSON.tax_no, 202512, "IIT_SAD_RENT", "应享未享", 月数="12", 住房租金标准="1100")
     return "\n".join(lines) + "\n"
 
 
 def annual_rows() -> str:
     """Credit grades and the yearly figures of a natural person."""
     return (
-        "纳税人识别号,年度,纳税信用级别,综合所得收入额,已预缴税额,应纳税额\n"
-        f"{COMPANY.tax_no},2024,B,,,\n{COMPANY.tax_no},2025,A,,,\n"
-        f"{PERSON.tax_no},2025,,168000.00,6200.00,5480.00\n"
+        "纳税人识别号,年度,纳税信用级别,综合所得收入额,已预缴税额,应纳税额,是否依法预扣\n"
+        f"{COMPANY.tax_no},2024,B,,,,\n{COMPANY.tax_no},2025,A,,,,\n"
+        f"{PERSON.tax_no},2025,,168000.00,6200.00,5480.00,是\n"
     )
 
 
@@ -164,7 +164,7 @@ async def load_all(rt: Runtime, folder: Path) -> None:
 
 
 async def one_link(rt: Runtime, *, days: float = 60, **fields: Any) -> str:
-    """A link to the company's statement, or to what `fields` say."""
+    """A link to the company's statement, or to what `fields` say. Its person acts for all its households."""
     now = await rt.now()
     request = LinkRequest(
         fields.pop("taxpayer_ids", [COMPANY.id]),
@@ -174,6 +174,12 @@ async def one_link(rt: Runtime, *, days: float = 60, **fields: Any) -> str:
         **fields,
     )
     async with rt.db.begin() as conn:
+        for taxpayer_id in request.taxpayer_ids:
+            await conn.execute(
+                "insert into role (taxpayer_id, person_id, role) values (%s, %s, 'tax_filer')"
+                " on conflict do nothing",
+                (taxpayer_id, request.person_id or request.taxpayer_ids[0]),
+            )
         return (await issue_links(conn, open_vault(rt.settings), [request]))[0]
 
 

@@ -59,7 +59,7 @@ def test_case_04_sales_of_100_000_are_exempt_in_december_and_taxed_in_january(
     code: str, month: int, payable: int
 ) -> None:
     assert rule_in_force(code, month).code == code
-    assert compute_line(code, month, {"sales": "100000"}).figures["payable"] == payable
+    assert compute_line(code, month, {"sales": "100000", "period": "月"}).figures["payable"] == payable
 
 
 async def test_case_08_the_three_powers_and_the_two_persons(town: Town) -> None:

@@ -25,6 +25,13 @@ async def test_a_draft_is_stored_whole(town: Town) -> None:
     assert (await town.get("/campaigns?state=running")).json()["rows"] == []
 
 
+async def test_a_draft_says_whom_of_a_household_it_tells(town: Town) -> None:
+    chosen = ["legal_representative", "finance_head"]
+    for fields, kept in (({}, []), ({"contact_roles": chosen, "code": "chosen"}, chosen)):
+        number = await town.campaign(COUNTY, **fields)
+        assert (await town.get(f"/campaigns/{number}", unit=COUNTY)).json()["contact_roles"] == kept
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"kind": "party"}, "kind"),
     ({"rounds": []}, "rounds"),
@@ -34,6 +41,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"holdout_permille": 501}, "holdout_permille"),
     ({"variables": {"tax_year": ["x"]}}, "variables"),
     ({"budget": 5}, "budget"),
+    ({"contact_roles": ["cashier"]}, "contact_roles"),
+    ({"contact_roles": ["agent", "agent"]}, "contact_roles"),
 ]
 
 

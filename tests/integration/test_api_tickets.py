@@ -1,20 +1,18 @@
 """Tickets over the API, evidence by command and over the console's address: scope and permission hold."""
 
+import re
 from pathlib import Path
 
 import pytest
-import typer
-from rich.console import Console
-from typer.testing import CliRunner
 
-from outreach.cli_service import evidence_commands
 from outreach.clock import utc_now
 from outreach.governance.vault import open_vault
 from outreach.runtime import Runtime
 from outreach.service.confirmations import read_evidence
-from outreach.service.evidence import build_package
+from outreach.service.evidence import build_package, evidence_signer
 from tests.integration.answer_stage import ask_to_confirm, visiting
 from tests.integration.api_town import SISTER, Town
+from tests.integration.command_line import outreach
 from tests.integration.test_confirmations import forged, seen_on
 from tests.town import COUNTY, GRID, PROVINCE
 
@@ -57,7 +55,9 @@ async def test_reading_is_not_writing(town: Town) -> None:
         assert (await town.get(f"/tickets?cursor={page}")).status_code == 422
 
 
-async def test_the_command_verifies_a_file(rt: Runtime, tmp_path: Path) -> None:
+async def test_the_command_verifies_a_file(
+    rt: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with visiting(rt) as visitor:
         campaign, round_id = await ask_to_confirm(rt)
         await visitor.enter(round_id=round_id)
@@ -65,11 +65,20 @@ async def test_the_command_verifies_a_file(rt: Runtime, tmp_path: Path) -> None:
         await visitor.http.post("/answers/confirm", data={"verdict": "confirmed", "seen": seen})
     async with rt.db.begin() as conn:
         found = await read_evidence(conn, open_vault(rt.settings), campaign, path="1.")
-    body = build_package(*found, by="officer", at=utc_now())
+    body = build_package(*found, by="officer", at=utc_now(), signer=evidence_signer(open_vault(rt.settings)))
     files = {"good": body, "forged": forged(body, "confirmed", "declined"), "other": b"no package"}
-    app = typer.Typer()
-    app.add_typer(evidence_commands(lambda work: pytest.fail("no database"), Console()), name="evidence")
+    # Whoever checks a package has no database of ours.
+    monkeypatch.setenv("OUTREACH_DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("OUTREACH_REDIS_URL", "redis://127.0.0.1:1")
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-        done = CliRunner().invoke(app, ["evidence", "verify", str(tmp_path / name)])
-        assert done.exit_code == (0 if name == "good" else 1), done.output
+        code, told = outreach("evidence", "verify", str(tmp_path / name))
+        assert code == (0 if name == "good" else 1), told
+        assert ("没有核对由谁导出" in told) == (name == "good"), told
+    monkeypatch.setenv("OUTREACH_MASTER_KEY", rt.settings.master_key.get_secret_value())
+    monkeypatch.setenv("OUTREACH_TENANT", rt.settings.tenant)
+    code, told = outreach("evidence", "key")
+    (key,) = re.findall(r"[0-9a-f]{64}", told)
+    for given, expected in ((key, 0), ("0" * 64, 1), ("short", 1)):
+        code, told = outreach("evidence", "verify", str(tmp_path / "good"), "--key", given)
+        assert code == expected and ("签名有效" in told) == (expected == 0), told

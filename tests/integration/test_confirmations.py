@@ -10,16 +10,25 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from outreach.clock import utc_now
 from outreach.errors import InvalidInput
 from outreach.governance.audit import verify_audit
-from outreach.governance.vault import open_vault
+from outreach.governance.vault import Vault, open_vault
 from outreach.labels.cache import SetCache
 from outreach.labels.evaluate import evaluate_text
 from outreach.runtime import Runtime
 from outreach.service.confirmations import compare_evidence, publish_matter, read_evidence
-from outreach.service.evidence import Sealed, build_package, check_package, digest_of, text_digest
+from outreach.service.evidence import (
+    Sealed,
+    build_package,
+    check_package,
+    digest_of,
+    evidence_signer,
+    public_key_of,
+    text_digest,
+)
 from tests.integration.answer_stage import BODY, Visitor, ask_to_confirm, visiting
 from tests.integration.statement_samples import COMPANY, ELSEWHERE, SHOP
 
@@ -41,7 +50,7 @@ async def answers(rt: Runtime) -> list[dict[str, object]]:
 async def package(rt: Runtime, campaign: int) -> bytes:
     async with rt.db.begin() as conn:
         found = await read_evidence(conn, open_vault(rt.settings), campaign, path="1.")
-    return build_package(*found, by="officer", at=utc_now())
+    return build_package(*found, by="officer", at=utc_now(), signer=evidence_signer(open_vault(rt.settings)))
 
 
 async def members(rt: Runtime, label: str) -> list[int]:
@@ -162,7 +171,8 @@ async def test_who_changes_every_file_breaks_the_chain(visitor: Visitor) -> None
     digest = digest_of(record).hex()
     made_up = [Sealed(record, digest, one.audit_id)]
     detail = {"evidence": {str(record["id"]): digest}}
-    body = build_package(made_up, [{**event, "detail": detail}], by="forger", at=utc_now())
+    signer = evidence_signer(open_vault(rt.settings))
+    body = build_package(made_up, [{**event, "detail": detail}], by="forger", at=utc_now(), signer=signer)
     assert check_package(body).faults == [f"第 {record['id']} 号：审计事件 {one.audit_id} 与审计链不符"]
 
 
@@ -206,6 +216,51 @@ async def test_a_scope_exports_its_own_only(visitor: Visitor) -> None:
         mine, _ = await read_evidence(conn, open_vault(rt.settings), campaign, path="1.2.3.")
         all_of_them, _ = await read_evidence(conn, open_vault(rt.settings), campaign, path="1.")
     assert [one.record["taxpayer"]["id"] for one in mine] == [COMPANY.id] and len(all_of_them) == 2
+
+
+async def test_who_signs_is_known_by_her_key_only(visitor: Visitor) -> None:
+    rt = visitor.rt
+    campaign, round_id = await ask_to_confirm(rt)
+    await visitor.enter(round_id=round_id)
+    (seen,) = seen_on((await visitor.http.get("/answers")).text)
+    await visitor.http.post("/answers/confirm", data={"verdict": "confirmed", "seen": seen})
+    async with rt.db.begin() as conn:
+        found = await read_evidence(conn, open_vault(rt.settings), campaign, path="1.")
+    ours = evidence_signer(open_vault(rt.settings))
+    known = public_key_of(ours)
+    assert known != public_key_of(evidence_signer(Vault(["x" * 32], "default")))
+    # A new master key in front changes nothing for what was signed before.
+    master = rt.settings.master_key.get_secret_value()
+    assert known == public_key_of(evidence_signer(Vault(["n" * 32, master], rt.settings.tenant)))
+    genuine = build_package(*found, by="officer", at=utc_now(), signer=ours)
+    checked = check_package(genuine, key=f" {known.upper()} ")
+    assert checked.faults == [] and checked.signed_by == known
+    # Whoever makes up a whole package agrees with herself, and only the key tells.
+    forger = Ed25519PrivateKey.generate()
+    forged_whole = build_package(*found, by="officer", at=utc_now(), signer=forger)
+    alone = check_package(forged_whole)
+    assert alone.faults == [] and alone.signed_by == public_key_of(forger)
+    assert check_package(forged_whole, key=known).faults == ["证据包不是用这个公钥对应的密钥签名的"]
+    # The forger may put the known key into her manifest, or call her package one of the old, unsigned ones.
+    posing = changed(forged_whole, {"public_key": known})
+    assert check_package(posing, key=known).faults == ["清单的签名无效：清单可能被改动过"]
+    old = changed(forged_whole, {"format": "outreach-evidence/1"})
+    assert check_package(old, key=known).faults == ["证据包没有签名，不能证明由谁导出"]
+    assert check_package(old).faults == [] and check_package(old).signed_by == ""
+    with pytest.raises(InvalidInput):
+        check_package(genuine, key="no key")
+
+
+def changed(body: bytes, words: dict[str, str]) -> bytes:
+    """The package with other words in its manifest, the signature as it was."""
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    files["manifest.json"] = json.dumps({**json.loads(files["manifest.json"]), **words}).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
 
 
 def test_what_is_no_package_is_refused() -> None:

@@ -76,6 +76,7 @@ async def test_a_round_never_plans_an_unverified_household(city: Runtime, tmp_pa
             "holdout_seed": 0,
             "quota_messages": 0,
             "quota_days": 0,
+            "contact_roles": [],
         }
         async with city.db.begin() as conn:
             chosen = await select_households(conn, SetCache(), row, ["visit"], moment=await city.now())

@@ -73,6 +73,7 @@ def wanted(planned: list[int], ladder: list[str], topic: str, *, call_first: boo
         "channels": ladder,
         "kinds": [ways[channel] for channel in ladder],
         "topic": topic,
+        "contacts": None,
     }
 
 

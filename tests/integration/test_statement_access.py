@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from outreach.runtime import Runtime
+from outreach.scheduler import LinkWatch, watch_links
 from outreach.statements.access import (
+    MissShare,
     ask_code,
     count_tries,
     end_session,
@@ -211,7 +214,7 @@ class TestNetworks:
 
     async def test_misses_count_per_network_and_minute(self, city: Runtime) -> None:
         for _ in range(3):
-            await note_miss(city, "ABC123", HOME)
+            await note_miss(city, HOME)
         assert (await count_tries(city, "203.0.113.250"), await count_tries(city, OTHER)) == (3, 0)
         await city.db.execute("update statement_access set at = now() - interval '61 seconds'")
         assert await count_tries(city, HOME) == 0
@@ -219,4 +222,32 @@ class TestNetworks:
     async def test_share_of_misses(self, city: Runtime) -> None:
         await ask(city, await one_link(city))
         await ask_code(city, "aaaaaaaaaaa", OTHER)
-        assert await read_miss_share(city) == (2, 1)
+        await note_miss(city, OTHER)
+        async with city.db.begin() as conn:
+            assert await read_miss_share(conn) == MissShare(2, 1), "a wrong code of a message is no link"
+
+    @pytest.mark.parametrize(
+        ("attempts", "misses", "alarming"),
+        [(19, 19, False), (20, 20, True), (2_000, 20, False), (1_999, 20, True), (0, 0, False)],
+    )
+    def test_one_in_a_hundred_is_an_alarm_where_it_means_something(
+        self, attempts: int, misses: int, alarming: bool
+    ) -> None:
+        assert MissShare(attempts, misses).is_alarming is alarming
+
+    async def test_the_scheduler_says_once_that_somebody_guesses(self, city: Runtime) -> None:
+        watch = LinkWatch()
+        with capture_logs() as logs:
+            for _ in range(2):
+                await watch_links(city, watch)
+            for _ in range(20):
+                await ask_code(city, "aaaaaaaaaaa", OTHER)
+            for _ in range(3):
+                await watch_links(city, watch)
+            await city.db.execute("update statement_access set at = at - interval '11 minutes'")
+            await watch_links(city, watch)
+        told = [line for line in logs if line["log_level"] == "warning"]
+        assert told == [
+            {"event": "links.guessed", "attempts": 20, "misses": 20, "minutes": 10, "log_level": "warning"}
+        ]
+        assert not watch.is_alarmed

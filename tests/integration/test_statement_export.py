@@ -24,7 +24,7 @@ from outreach.statements.leaflets import TOPICS, leaflet, render_leaflet, topics
 from outreach.statements.pdf import render_pdf
 from outreach.statements.rules import catalogue
 from tests.integration.command_line import outreach
-from tests.integration.statement_samples import COMPANY, ELSEWHERE, EVERYBODY, SHOP, make_city
+from tests.integration.statement_samples import COMPANY, ELSEWHERE, EVERYBODY, PERSON, SHOP, make_city
 
 BILLS = Wish("yearly_bill", 2025, 1)
 
@@ -125,13 +125,34 @@ async def test_mongolian_for_those_who_read_it(city: Runtime, tmp_path: Path) ->
         await export_documents(city, tmp_path / "all", BILLS, by="test")
 
 
-async def test_an_export_begun_before_there_was_mongolian_goes_on(city: Runtime, tmp_path: Path) -> None:
+async def test_large_print_for_the_elderly(city: Runtime, tmp_path: Path) -> None:
+    async with city.db.begin() as conn:
+        await change_set(conn, label_key("elderly"), add=BitMap([PERSON.id, ELSEWHERE.id]), source="测试")
+        await change_set(conn, label_key("special_care"), add=BitMap([SHOP.id]), source="测试")
+    for large, expected in (("none", set()), ("readers", {PERSON.id, SHOP.id}), ("all", {1, 2, 3})):
+        folder = tmp_path / large
+        await export_documents(city, folder, Wish("yearly_bill", 2025, 3, large=large), by="test")
+        (path,) = folder.glob("*.zip")
+        with zipfile.ZipFile(path) as bundle:
+            names = {row[1]: str(row[6]) for row in index_of(bundle.read("目录.xlsx"))}
+            found = {
+                one.taxpayer_id
+                for one in await read_documents(city, [1, 2, 3])
+                if bundle.read(names[one.content["issue"]["number"]])
+                == render_pdf(one.content, one.digest, city.settings.base_url, large=True)
+            }
+        assert found == expected
+
+
+async def test_an_export_begun_before_there_was_mongolian_or_large_print_goes_on(
+    city: Runtime, tmp_path: Path
+) -> None:
     folder = tmp_path / "old"
     await export_documents(city, folder, BILLS, by="test")
     order = orjson.loads((folder / ORDER).read_bytes())
-    del order["wish"]["mongolian"]
+    del order["wish"]["mongolian"], order["wish"]["large"]
     for part in order["parts"]:
-        del part["mongolian"]
+        del part["mongolian"], part["large"]
     (folder / ORDER).write_bytes(orjson.dumps(order))
     sorted(folder.glob("*.zip"))[1].unlink()
     again = await export_documents(city, folder, BILLS, by="test")
@@ -161,6 +182,7 @@ def test_leaflets_tell_every_rule_in_force_once() -> None:
 def test_a_leaflet_is_a_page_or_two(topic: str) -> None:
     pdf = render_leaflet(leaflet(topic, 202603), "国家税务总局示例市税务局")
     assert pdf.startswith(b"%PDF") and len(re.findall(rb"stream\n", pdf)) < 20
+    assert len(render_leaflet(leaflet(topic, 202603), "国家税务总局示例市税务局", large=True)) > len(pdf)
 
 
 def test_unknown_leaflets_are_named() -> None:
@@ -174,13 +196,27 @@ async def test_the_command_issues_and_exports(
     for name, value in environment(city.settings).items():
         monkeypatch.setenv(name, value)
     folder = tmp_path / "cli"
-    done = await asyncio.to_thread(
-        outreach, "statements", "issue", "--year", "2025", "--org", "1", "--kind", "benefit_bill"
-    )
+    words = ("--year", "2025", "--org", "1", "--kind", "benefit_bill", "--deadline")
+    done = await asyncio.to_thread(outreach, "statements", "issue", *words, "202602=2026-03-31x")
+    assert done[0] == 1 and "202610=2026-10-26" in done[1]
+    done = await asyncio.to_thread(outreach, "statements", "issue", *words, "202602=2026-02-27")
     assert done[0] == 0 and "4 户" in done[1]
-    words = ("--year", "2025", "--org", "1", "--kind", "benefit_bill", "--merged", "--mongolian", "all")
+    assert "2026-02-27" in {due["day"] for due in (await read_documents(city, [1]))[1].content["due"]}
+    words = (
+        "--year",
+        "2025",
+        "--org",
+        "1",
+        "--kind",
+        "benefit_bill",
+        "--merged",
+        "--mongolian",
+        "all",
+        "--large",
+        "all",
+    )
     done = await asyncio.to_thread(outreach, "statements", "export", str(folder), *words)
     assert done[0] == 0 and list(folder.glob("*.pdf")) and "1 包" in done[1]
-    words = ("--month", "202603", "--mongolian")
+    words = ("--month", "202603", "--mongolian", "--large")
     done = await asyncio.to_thread(outreach, "statements", "leaflets", str(folder / "l"), *words)
     assert done[0] == 0 and len(list((folder / "l").glob("*.pdf"))) == len(topics_in(202603))

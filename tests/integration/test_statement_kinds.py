@@ -57,11 +57,12 @@ async def test_a_pack_holds_what_is_enjoyed_open_and_entitled(city: Runtime) -> 
     pack = await content_of(city, COMPANY.id, "gift_pack")
     assert pack is not None
     lines = lines_of(pack)
-    assert {code: lines[code]["state"] for code in ("CIT_SLP_2023", "DPF_SMALL_EXEMPT", "CIT_HNTE_15")} == {
+    assert {code: lines[code]["state"] for code in ("CIT_SLP_2023", "DPF_SMALL_EXEMPT", "CIT_RND_100")} == {
         "CIT_SLP_2023": "enjoyed",
         "DPF_SMALL_EXEMPT": "unclaimed",
-        "CIT_HNTE_15": "entitled",
+        "CIT_RND_100": "enjoyed",
     }
+    assert "SURCHARGE_10W_EXEMPT" not in lines and "CIT_HNTE_15" not in lines, "she has the better rate"
     assert pack["count"] == len(lines) and pack["unclaimed"] == {"count": 1, "total": "18600.00"}
     assert [group["delivery"] for group in pack["groups"]] == ["免申即享", "申报享受"]
     for line in lines.values():

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,7 @@ from outreach.statements.links import (
 )
 from outreach.statements.packing import unpack
 from outreach.statements.records import load_records
+from tests import town
 from tests.integration.statement_samples import (
     COMPANY,
     ELSEWHERE,
@@ -55,6 +57,31 @@ async def city(rt: Runtime, tmp_path: Path) -> Runtime:
     """Households with two years of records."""
     await make_city(rt, tmp_path)
     return rt
+
+
+async def test_what_is_due_follows_the_bureau_s_calendar(city: Runtime) -> None:
+    """2027 is not in the library: without the bureau the statutory day, with it the day it falls on."""
+    await town.set_clock(city, town.START.replace(year=2026, month=8))
+    await issue_yearly_bills(city, 2025, scope_org_id=3)
+    assert [due["what"][:2] for due in await _dues(city, PERSON.id) if "statutory" in due] == ["个人"]
+    await city.db.execute(
+        "insert into calendar_year (org_id, year, set_by) values (1, 2027, 'admin');"
+        "insert into calendar_day (org_id, day, is_workday, note, set_by) values"
+        " (3, '2027-06-30', false, '', 'admin')"
+    )
+    await city.db.execute("delete from statement")
+    await issue_yearly_bills(city, 2025, scope_org_id=3, deadlines={202608: date(2026, 8, 20)})
+    assert {
+        "what": "个人所得税综合所得汇算清缴（3月1日至6月30日办理）",
+        "month": 202706,
+        "day": "2027-07-01",
+    } in (await _dues(city, PERSON.id))
+    assert (await _dues(city, COMPANY.id))[0]["day"] == "2026-08-20"
+
+
+async def _dues(rt: Runtime, household: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await read_documents(rt, [household]))[0].content["due"]
+    return found
 
 
 class TestRecords:

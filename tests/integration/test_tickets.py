@@ -1,5 +1,7 @@
 """One intake: questions, replies, complaints, bad ratings; a clock each, none closes without an answer."""
 
+import hashlib
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from functools import partial
@@ -15,7 +17,7 @@ from outreach.ledger.inbound import record_inbound
 from outreach.registry.working_days import WorkCalendar
 from outreach.rehearsal import add_gateways, free_ports
 from outreach.runtime import Runtime
-from outreach.service.confirmations import answers_of
+from outreach.service.confirmations import answers_of, read_evidence
 from outreach.service.intake import take_replies
 from outreach.service.places import POSTS, find_place, list_places, make_places
 from outreach.service.tickets import (
@@ -56,7 +58,7 @@ async def asked(visitor: Visitor) -> int:
     """Ask one question on the page; the ticket's id."""
     await visitor.enter()
     answer = await visitor.http.post("/answers/ask", data={"text": QUESTION})
-    assert answer.headers["location"].startswith("/answers/thanks?number="), answer.text
+    assert answer.headers["location"] == "/answers/thanks", answer.text
     return int(str((await only_ticket(visitor.rt))["id"]))
 
 
@@ -143,6 +145,28 @@ async def test_a_bad_rating_is_called_back_before_it_closes(visitor: Visitor, va
         assert (await visitor.http.post("/answers/rate", data=data)).status_code == 400
 
 
+async def test_the_number_stands_in_no_address(visitor: Visitor) -> None:
+    rt, http = visitor.rt, visitor.http
+    async with rt.db.begin() as conn:
+        await make_places(conn, DISTRICT, 3, "window", "一号窗口")
+        token = (await list_places(conn, CITY))[0]["token"]
+    done = await http.post(f"/p/{token}/complain", data={"text": "等了一小时"})
+    number = str((await only_ticket(rt))["number"])
+    assert done.headers["location"] == "/thanks"
+    (cookie,) = done.headers.get_list("set-cookie")
+    assert "Max-Age=600" in cookie and "HttpOnly" in cookie and "SameSite=strict" in cookie
+    assert number in (await http.get("/thanks")).text
+    kept = http.cookies["thanks"]
+    other = kept.replace(number, "2222222222")
+    for forged in (other, other.replace("2222222222", "<b>x</b>"), kept[:-1], "x", ".", ""):
+        http.cookies.clear()
+        shown = await http.get("/thanks", headers={"Cookie": f"thanks={forged}"})
+        assert "编号是" not in shown.text and "<b>" not in shown.text and "2222" not in shown.text
+    await http.post(f"/p/{token}/complain", data={"text": "又等了一小时"})
+    await http.post(f"/p/{token}/rate", data={"stars": "5"})
+    assert "编号是" not in (await http.get("/thanks")).text, "a number from before does not stand there"
+
+
 async def test_a_code_takes_complaints_without_log_in(visitor: Visitor, vault: Vault) -> None:
     rt, http = visitor.rt, visitor.http
     async with rt.db.begin() as conn:
@@ -155,11 +179,9 @@ async def test_a_code_takes_complaints_without_log_in(visitor: Visitor, vault: V
     page = await http.get(f"/p/{token}")
     assert "一号窗口" in page.text and (await http.get("/p/AAAAAAAAAA")).status_code == 404
     done = await http.post(f"/p/{token}/complain", data={"text": "等了一小时", "contact": "13900000000"})
-    assert "number=" in done.headers["location"]
     thanks = (await http.get(done.headers["location"])).text
     ticket = await only_ticket(rt)
     assert ticket["number"] in thanks and ticket["org_id"] == 3 and ticket["source"] == "complaint"
-    assert "<b>" not in (await http.get("/thanks?number=<b>x</b>&day=<b>")).text
     async with rt.db.begin() as conn:
         await answer_ticket(conn, vault, DISTRICT, int(str(ticket["id"])), "已加开窗口")
     public = (await http.post("/ticket", data={"number": f" {ticket['number']} ".lower()})).text
@@ -206,34 +228,93 @@ async def test_replies_become_answers_and_tickets(visitor: Visitor, vault: Vault
     rt = visitor.rt
     await add_gateways(rt, free_ports(), rate=100, quiet_seconds=60)
     campaign, round_id = await ask_to_confirm(rt)
-    await _reachable_by_phone(rt, vault, round_id)
+    await _reachable_by_phone(rt, vault, round_id, [COMPANY.id])
+    words = "【示例局】示例市春风里商贸有限公司：请回复确认或不同意"
+    async with rt.db.begin() as conn:
+        await conn.execute(
+            "insert into sent_text (message_id, digest, taxpayer_ids, text_enc)"
+            " values (1001000, %s, '{1}', %s)",
+            (hashlib.sha256(words.encode()).digest(), vault.encrypt("sent_text", "text_enc", 1001000, words)),
+        )
     replies = ("确认", "收到", QUESTION, "退订", "不满意", "不同意")
     for number, text in enumerate(replies):
         await say(rt, text, number)
     made = await take_replies(rt)
-    assert (made.replies, made.confirmations, made.tickets) == (6, 4, 2)
+    assert (made.replies, made.confirmations, made.tickets) == (6, 2, 2)
     assert (await take_replies(rt)).replies == 0
     async with rt.db.begin() as conn:
-        for household in (COMPANY.id, SHOP.id):
-            kept = await answers_of(conn, campaign, household)
-            assert [row["verdict"] for row in kept] == ["declined", "confirmed"]
-            assert kept[0]["channel"] == "sms" and kept[0]["supersedes"] == kept[1]["id"]
+        kept = await answers_of(conn, campaign, COMPANY.id)
+        assert [row["verdict"] for row in kept] == ["declined", "confirmed"]
+        assert kept[0]["channel"] == "sms" and kept[0]["supersedes"] == kept[1]["id"]
         rows = (await list_tickets(conn, vault, DISTRICT, WantedTickets())).rows
+        records, _ = await read_evidence(conn, vault, campaign, path="1.")
+    # What is kept is what she was sent, word for word.
+    assert {one.record["text"] for one in records} == {words}
+    assert {one.record["text_is"] for one in records} == {"message"}
     assert {(row["source"], row["text"]) for row in rows} == {("reply", QUESTION), ("bad_rating", "不满意")}
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_words_that_may_mean_several_households_confirm_none(
+    visitor: Visitor, vault: Vault, apart: bool
+) -> None:
+    rt = visitor.rt
+    await add_gateways(rt, free_ports(), rate=100, quiet_seconds=60)
+    campaign, round_id = await ask_to_confirm(rt)
+    await _reachable_by_phone(rt, vault, round_id, [COMPANY.id] if apart else [COMPANY.id, SHOP.id])
+    if apart:
+        await _another_round(rt, campaign, [SHOP.id])
+    await say(rt, "Y", 1)
+    made = await take_replies(rt)
+    assert (made.confirmations, made.tickets) == (0, 1)
+    assert (await take_replies(rt)).replies == 0
+    assert await rt.db.fetch("select id from confirmation") == []
+    async with rt.db.begin() as conn:
+        (listed,) = (await list_tickets(conn, vault, DISTRICT, WantedTickets())).rows
+        steps = (await find_ticket(conn, vault, DISTRICT, listed["id"]))["steps"]
+    assert listed["state"] == "open" and listed["text"] == "Y"
+    assert [step["kind"] for step in steps] == ["opened", "told"] and SHOP.name in steps[1]["text"]
+    # She reads it where she is asked to choose; answering there for one leaves one that words can mean.
+    await visitor.enter(taxpayer_ids=[COMPANY.id, SHOP.id], round_id=round_id)
+    page = (await visitor.http.get("/answers")).text
+    assert "没有记为确认" in page
+    seen = re.findall(r'name="seen" value="(\w{64})"', page)[0]
+    await visitor.http.post("/answers/confirm", data={"verdict": "confirmed", "seen": seen, "n": 0})
+    await say(rt, "Y", 2)
+    assert (await take_replies(rt)).confirmations == (1 if apart else 0)
+
+
+async def _another_round(rt: Runtime, campaign: int, households: list[int]) -> None:
+    """The same person is asked once more, for another household."""
+    await rt.db.execute(
+        "insert into round (campaign_id, ordinal, name, starts_at, ends_at, segment, state, period)"
+        " values (%(campaign)s, 2, '二', now(), now() + interval '9 days', '', 'running', 202601)",
+        {"campaign": campaign},
+    )
+    await rt.db.execute(
+        "insert into round_step (round_id, step, channel, template_id, version_id)"
+        " select (select max(id) from round), step, channel, template_id, version_id from round_step limit 1"
+    )
+    await rt.db.execute(
+        "insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, state, at,"
+        " sent_at, taxpayer_ids) select 202601, 1, id + 1, (select max(id) from round), 0, 1, 3, 1, dest, 3,"
+        " now(), now(), %(households)s from message limit 1",
+        {"households": households},
+    )
 
 
 async def test_words_without_a_request_are_no_consent(visitor: Visitor, vault: Vault) -> None:
     rt = visitor.rt
     await add_gateways(rt, free_ports(), rate=100, quiet_seconds=60)
     _, round_id = await ask_to_confirm(rt, kind="policy_push")
-    await _reachable_by_phone(rt, vault, round_id)
+    await _reachable_by_phone(rt, vault, round_id, [COMPANY.id])
     await say(rt, "确认", 1)
     assert (await take_replies(rt)).confirmations == 0
     assert await rt.db.fetch("select id from confirmation") == []
 
 
-async def _reachable_by_phone(rt: Runtime, vault: Vault, round_id: int) -> None:
-    """The company's contact has a phone and got one message for two households."""
+async def _reachable_by_phone(rt: Runtime, vault: Vault, round_id: int, households: list[int]) -> None:
+    """The company's contact has a phone and got one message for these households."""
     number = "13900000001"
     index = vault.blind_index("address.mobile", number)
     async with rt.db.begin() as conn:
@@ -268,6 +349,6 @@ async def _reachable_by_phone(rt: Runtime, vault: Vault, round_id: int) -> None:
         await conn.execute(
             "insert into message (period, shard, id, round_id, step, person_id, org_id, reach, dest, state,"
             " at, sent_at, taxpayer_ids)"
-            " values (202601, 1, 1001000, %s, 0, 1, 3, 1, %s, 3, now(), now(), '{1,2}')",
-            (round_id, vault.dest(index)),
+            " values (202601, 1, 1001000, %s, 0, 1, 3, 1, %s, 3, now(), now(), %s)",
+            (round_id, vault.dest(index), households),
         )

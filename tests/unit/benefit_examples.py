@@ -16,9 +16,16 @@ class Example:
 
 WORKED: dict[str, list[Example]] = {
     "VAT_SS_EXEMPT_2019": [
-        Example("月销售额100000 -> 免3000", 202005, {"sales": "100000"}, {"amount": "3000", "payable": "0"})
+        Example(
+            "月销售额100000 -> 免3000",
+            202005,
+            {"sales": "100000", "period": "月"},
+            {"amount": "3000", "payable": "0"},
+        )
     ],
-    "VAT_SS_EXEMPT_2021": [Example("月150000 -> 免4500", 202112, {"sales": "150000"}, {"amount": "4500"})],
+    "VAT_SS_EXEMPT_2021": [
+        Example("月150000 -> 免4500", 202112, {"sales": "150000", "period": "月"}, {"amount": "4500"})
+    ],
     "VAT_SS_3TO1_2020": [
         Example(
             "含税101000 -> 不含税100000*1%=1000",
@@ -36,7 +43,9 @@ WORKED: dict[str, list[Example]] = {
         )
     ],
     "VAT_SS_EXEMPT_2023": [
-        Example("月100000 -> 0", 202512, {"sales": "100000"}, {"payable": "0", "amount": "3000"})
+        Example(
+            "月100000 -> 0", 202512, {"sales": "100000", "period": "月"}, {"payable": "0", "amount": "3000"}
+        )
     ],
     "VAT_SS_3TO1_2023": [
         Example(
@@ -47,8 +56,18 @@ WORKED: dict[str, list[Example]] = {
         )
     ],
     "VAT_SS_THRESHOLD_2026": [
-        Example("月99999.99 -> 0", 202601, {"sales": "99999.99"}, {"payable": "0", "amount": "3000"}),
-        Example("月100000 -> 按1%=1000", 202601, {"sales": "100000"}, {"payable": "1000", "amount": "0"}),
+        Example(
+            "月99999.99 -> 0",
+            202601,
+            {"sales": "99999.99", "period": "月"},
+            {"payable": "0", "amount": "3000"},
+        ),
+        Example(
+            "月100000 -> 按1%=1000",
+            202601,
+            {"sales": "100000", "period": "月"},
+            {"payable": "1000", "amount": "0"},
+        ),
     ],
     "VAT_SS_3TO1_2026": [
         Example("季400000 -> 4000", 202603, {"sales": "400000", "period": "季"}, {"payable": "4000"})
@@ -160,7 +179,7 @@ WORKED: dict[str, list[Example]] = {
         Example("所得10000000 -> 1500000", 202512, {"income": "10000000"}, {"payable": "1500000"})
     ],
     "CIT_DISABLED_WAGE": [
-        Example("工资500000 -> 省125000", 202512, {"wages": "500000"}, {"amount": "125000"})
+        Example("工资500000 -> 省125000", 202512, {"wages": "500000", "rate": "0.25"}, {"amount": "125000"})
     ],
     "SIX_TAX_HALF_2022": [
         Example("印花税1000 -> 500", 202206, {"due": "1000"}, {"amount": "500", "payable": "500"})
@@ -172,7 +191,7 @@ WORKED: dict[str, list[Example]] = {
         Example(
             "月销售额100000 -> 0",
             202601,
-            {"sales": "100000", "due": "360"},
+            {"sales": "100000", "due": "360", "period": "月"},
             {"payable": "0", "amount": "360"},
         )
     ],
@@ -237,7 +256,7 @@ WORKED: dict[str, list[Example]] = {
         Example(
             "广东, 全年应缴18000 -> 0",
             202512,
-            {"due": "18000"},
+            {"due": "18000", "months": "12"},
             {"payable": "0", "amount": "18000", "quota": "24000"},
             "440000",
         )
@@ -245,13 +264,21 @@ WORKED: dict[str, list[Example]] = {
     "EMP_VETERAN_HIRE": [
         Example("广东招10人 -> 90000/年", 202512, {"hired": "10"}, {"amount": "90000"}, "44")
     ],
-    "IIT_SAD_CHILD": [Example("2孩全年48000", 202512, {"children": "2"}, {"amount": "48000"})],
-    "IIT_SAD_INFANT": [Example("1孩全年24000", 202512, {"children": "1"}, {"amount": "24000"})],
+    "IIT_SAD_CHILD": [
+        Example("2孩全年48000", 202512, {"children": "2", "months": "12", "share": "1"}, {"amount": "48000"})
+    ],
+    "IIT_SAD_INFANT": [
+        Example("1孩全年24000", 202512, {"children": "1", "months": "12", "share": "1"}, {"amount": "24000"})
+    ],
     "IIT_SAD_CONTEDU": [Example("取证当年3600", 202512, {"education": "证书"}, {"amount": "3600"})],
     "IIT_SAD_ILLNESS": [Example("自付60000 -> 扣45000", 202512, {"medical": "60000"}, {"amount": "45000"})],
-    "IIT_SAD_LOAN": [Example("12000/年", 202512, {}, {"amount": "12000"})],
-    "IIT_SAD_RENT": [Example("18000/年(上海等)", 202512, {"rent": "1500"}, {"amount": "18000"})],
-    "IIT_SAD_ELDER": [Example("独生36000/年", 202512, {"only_child": "是"}, {"amount": "36000"})],
+    "IIT_SAD_LOAN": [Example("12000/年", 202512, {"months": "12"}, {"amount": "12000"})],
+    "IIT_SAD_RENT": [
+        Example("18000/年(上海等)", 202512, {"rent": "1500", "months": "12"}, {"amount": "18000"})
+    ],
+    "IIT_SAD_ELDER": [
+        Example("独生36000/年", 202512, {"only_child": "是", "months": "12"}, {"amount": "36000"})
+    ],
     "IIT_BONUS_SEPARATE": [
         Example("36000 -> 1080", 202512, {"bonus": "36000", "other_taxable": "200000"}, {"tax": "1080"}),
         Example(
@@ -270,13 +297,13 @@ WORKED: dict[str, list[Example]] = {
         Example(
             "收入150000补税400 -> 免",
             202512,
-            {"annual_income": "150000", "top_up": "400"},
+            {"annual_income": "150000", "top_up": "400", "withheld": "是"},
             {"payable": "0", "amount": "400"},
         ),
         Example(
             "补401 -> 须办",
             202512,
-            {"annual_income": "150000", "top_up": "401"},
+            {"annual_income": "150000", "top_up": "401", "withheld": "是"},
             {"payable": "401", "amount": "0"},
         ),
     ],

@@ -87,4 +87,5 @@ def _earlier(rng: Random) -> list[EarlierFact]:
 def _annual(rng: Random) -> AnnualFact:
     if rng.random() < 0.4:
         return AnnualFact(rng.choice((None, "B")))
-    return AnnualFact(rng.choice((None, "A")), _amount(rng), _amount(rng), _amount(rng))
+    grade, *money = rng.choice((None, "A")), _amount(rng), _amount(rng), _amount(rng)
+    return AnnualFact(grade, *money, (None, True, False)[int(money[0]) % 3])

@@ -2,15 +2,17 @@
 
 import csv
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from outreach.errors import InvalidInput
-from outreach.statements.benefits import COMPUTATIONS, DEDUCTION_CAVEAT, compute_line, how_to_claim
-from outreach.statements.inputs import BY_HEADER, parse_input, parse_inputs
+from outreach.statements.benefits import COMPUTATIONS, DEDUCTION_CAVEAT, compute_line
+from outreach.statements.inputs import BY_HEADER, BY_KEY, parse_input, parse_inputs
 from outreach.statements.money import parse_decimal, to_fen
+from outreach.statements.provinces import province_values
 from outreach.statements.rules import CATALOGUE, RuleNotInForce, catalogue, current_rule, rule_in_force
 from tests.unit.benefit_examples import NO_FIGURE, WORKED, Example
 
@@ -58,9 +60,14 @@ def test_examples_are_read_to_their_end() -> None:
 
 def test_threshold_flips_with_the_vat_law() -> None:
     for sales, tax_2025, tax_2026 in (("99999.99", 0, 0), ("100000.00", 0, 1000)):
-        assert figure("VAT_SS_EXEMPT_2023", 202512, {"sales": sales}, "payable") == tax_2025
-        assert figure("VAT_SS_THRESHOLD_2026", 202601, {"sales": sales}, "payable") == tax_2026
-    assert "payable" not in compute_line("VAT_SS_EXEMPT_2023", 202512, {"sales": "100000.01"}).figures
+        assert figure("VAT_SS_EXEMPT_2023", 202512, {"sales": sales, "period": "月"}, "payable") == tax_2025
+        assert (
+            figure("VAT_SS_THRESHOLD_2026", 202601, {"sales": sales, "period": "月"}, "payable") == tax_2026
+        )
+    assert (
+        "payable"
+        not in compute_line("VAT_SS_EXEMPT_2023", 202512, {"sales": "100000.01", "period": "月"}).figures
+    )
     assert figure("VAT_SS_THRESHOLD_2026", 202603, {"sales": "300000", "period": "季"}, "payable") == 3000
     assert figure("VAT_SS_THRESHOLD_2026", 202603, {"sales": "999.99", "period": "次"}, "payable") == 0
     assert figure("VAT_SS_THRESHOLD_2026", 202603, {"sales": "1000", "period": "次"}, "payable") == 10
@@ -76,9 +83,8 @@ def test_threshold_flips_with_the_vat_law() -> None:
     ],
 )
 def test_reconciliation_exemption(income: str, top_up: str, owed: str) -> None:
-    assert figure(
-        "IIT_RECON_EXEMPT", 202512, {"annual_income": income, "top_up": top_up}, "payable"
-    ) == Decimal(owed)
+    inputs = {"annual_income": income, "top_up": top_up, "withheld": "是"}
+    assert figure("IIT_RECON_EXEMPT", 202512, inputs, "payable") == Decimal(owed)
 
 
 def test_reconciliation_exemption_needs_withholding() -> None:
@@ -113,9 +119,37 @@ def test_business_income_halving() -> None:
 
 def test_provinces_set_their_own_quota() -> None:
     for province, quota in (("440300", 24000), ("32", 24000), ("15", 20000), ("", 20000)):
-        inputs = {"due": "100000"}
+        inputs = {"due": "100000", "months": "12"}
         assert figure("EMP_VETERAN_SELF", 202512, inputs, province=province) == quota
     assert figure("EMP_KEYGROUP_SELF", 202512, {"due": "100000", "months": "3"}, province="44") == 5000
+
+
+@pytest.mark.parametrize(
+    ("code", "province", "inputs", "said"),
+    [
+        ("EMP_VETERAN_SELF", "44", {"due": "1", "months": "12"}, ""),
+        ("EMP_VETERAN_SELF", "33", {"due": "1", "months": "12"}, "最低标准"),
+        ("EMP_VETERAN_HIRE", "", {"hired": "1"}, "最低标准"),
+        ("EMP_VETERAN_HIRE", "32", {"hired": "1"}, ""),
+        ("EMP_KEYGROUP_SELF", "44", {"due": "1", "months": "12"}, "最低标准"),
+        ("SIX_TAX_HALF_2022", "15", {"due": "1"}, "标准上限"),
+    ],
+)
+def test_the_laws_limit_is_never_silent(code: str, province: str, inputs: dict[str, str], said: str) -> None:
+    formula = compute_line(code, catalogue()[code].first_month, inputs, province=province).formula
+    assert ("本省标准以主管税务机关为准" in formula) is bool(said) and said in formula
+
+
+def test_values_of_provinces_are_dated_and_the_law_covers_every_month() -> None:
+    for code in {one.code for one in province_values()}:
+        rule = catalogue()[code]
+        (law,) = [one for one in province_values() if one.code == code and not one.province]
+        assert (law.first_month, law.last_month) == (rule.first_month, rule.last_month)
+        assert law.note and law.legal_doc
+        for province in {one.province for one in province_values() if one.code == code}:
+            own = sorted(one[3:5] for one in province_values() if one[:2] == (code, province))
+            assert all(first <= last for first, last in own)
+            assert all(one[1] < other[0] for one, other in pairwise(own))
 
 
 def test_additional_credit_is_carried_forward() -> None:
@@ -153,7 +187,7 @@ def test_deferral_matures_and_is_not_a_reduction() -> None:
 
 
 def test_a_deduction_is_not_a_refund() -> None:
-    line = compute_line("IIT_SAD_RENT", 202512, {"rent": "1500"})
+    line = compute_line("IIT_SAD_RENT", 202512, {"rent": "1500", "months": "12"})
     assert line.rule.effect == "deduction" and DEDUCTION_CAVEAT in line.caveat
 
 
@@ -199,6 +233,33 @@ def test_benefits_by_list_are_never_inferred(listed: dict[str, str]) -> None:
         compute_line("VAT_ADDDED_IC", 202506, {"input_vat": "1000", **listed})
 
 
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("VAT_SS_EXEMPT_2019", "period"),
+        ("VAT_SS_EXEMPT_2021", "period"),
+        ("VAT_SS_EXEMPT_2023", "period"),
+        ("VAT_SS_THRESHOLD_2026", "period"),
+        ("SURCHARGE_10W_EXEMPT", "period"),
+        ("CIT_DISABLED_WAGE", "rate"),
+        ("EMP_VETERAN_SELF", "months"),
+        ("IIT_SAD_CHILD", "months"),
+        ("IIT_SAD_CHILD", "share"),
+        ("IIT_SAD_INFANT", "months"),
+        ("IIT_SAD_LOAN", "months"),
+        ("IIT_SAD_RENT", "months"),
+        ("IIT_SAD_ELDER", "months"),
+        ("IIT_RECON_EXEMPT", "withheld"),
+    ],
+)
+def test_what_an_amount_hangs_on_is_never_taken_for_granted(code: str, missing: str) -> None:
+    example = WORKED[code][0]
+    rest = {key: value for key, value in example.inputs.items() if key != missing}
+    assert len(rest) < len(example.inputs)
+    with pytest.raises(InvalidInput, match=f"缺少「{BY_KEY[missing].header}」"):
+        compute_line(code, example.month, rest, province=example.province)
+
+
 @pytest.mark.parametrize("code", sorted(WORKED))
 def test_missing_inputs_name_their_column(code: str) -> None:
     example = WORKED[code][0]
@@ -210,10 +271,6 @@ def test_missing_inputs_name_their_column(code: str) -> None:
             assert error.details["field"] in BY_HEADER
         else:
             assert line.amount >= 0
-
-
-def test_every_rule_says_how_to_claim() -> None:
-    assert all(how_to_claim(rule).endswith("。") for rule in catalogue().values())
 
 
 @pytest.mark.parametrize(

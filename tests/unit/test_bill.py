@@ -1,6 +1,7 @@
 """The content of a yearly bill: sums agree, parts stay apart, due dates follow the calendar."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,14 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outreach.errors import InvalidInput
+from outreach.registry.working_days import DayRule, WorkCalendar
+from outreach.statements.benefit_bill import build_benefit_bill
 from outreach.statements.benefit_lines import EFFECTS
+from outreach.statements.benefits import compute_line
 from outreach.statements.canonical import canonical
+from outreach.statements.checkup import build_checkup
 from outreach.statements.content import build_bill, build_bills, content_hash, lasting
 from outreach.statements.drawing import Task, draw_block
-from outreach.statements.due import filing_deadline, next_due_dates
+from outreach.statements.due import (
+    days_of_calendar,
+    due_rows,
+    filing_deadline,
+    next_due_dates,
+    parse_deadline,
+)
 from outreach.statements.facts import BlockFacts
+from outreach.statements.gift_pack import build_gift_pack
 from outreach.statements.household import (
-    AnnualFact,
     BenefitFact,
     EarlierFact,
     Household,
@@ -54,10 +66,13 @@ benefit_facts = st.lists(
         ),
         st.builds(lambda a: BenefitFact(202505, "CIT_EQUIP_500", True, {"unit_price": str(a)}), money),
         st.builds(
-            lambda n: BenefitFact(202512, "IIT_SAD_CHILD", True, {"children": str(n)}), st.integers(1, 9)
+            lambda n: BenefitFact(
+                202512, "IIT_SAD_CHILD", True, {"children": str(n), "months": "12", "share": "1"}
+            ),
+            st.integers(1, 9),
         ),
         st.builds(
-            lambda a: BenefitFact(202509, "VAT_SS_EXEMPT_2023", True, {"sales": str(a)}),
+            lambda a: BenefitFact(202509, "VAT_SS_EXEMPT_2023", True, {"sales": str(a), "period": "月"}),
             st.decimals(0, 100000, places=2),
         ),
     ),
@@ -84,6 +99,7 @@ def test_sums_agree(taxes: list[TaxFact], benefits: list[BenefitFact], earlier: 
     bill = read_bill(household(taxes=taxes, benefits=benefits, earlier=earlier), 2025, TODAY)
     for name in ("declared", "paid", "refunded", "late_fee"):
         assert total(bill["paid"]["rows"], name) == Decimal(bill["paid"]["total"][name])
+    assert total(bill["paid"]["rows"], "last_year") == Decimal(bill["paid"]["last_year"])
     assert Decimal(bill["paid"]["last_year"]) == sum((tax.paid_last_year for tax in taxes), ZERO)
     for effect in EFFECTS:
         part = bill["enjoyed"][effect]
@@ -99,8 +115,9 @@ def test_sums_agree(taxes: list[TaxFact], benefits: list[BenefitFact], earlier: 
             assert spread == Decimal(line["amount"])
             assert sum(len(entry["months"]) for entry in line["entries"]) == line["count"]
     counted = sum(bill["enjoyed"][effect]["count"] for effect in EFFECTS)
-    assert counted == sum(fact.claimed for fact in benefits)
-    assert sum(line["count"] for line in bill["unclaimed"]["lines"]) == len(benefits) - counted
+    worth = [fact for fact in benefits if compute_line(fact.code, fact.month, fact.inputs).amount]
+    assert counted == sum(fact.claimed for fact in worth)
+    assert sum(line["count"] for line in bill["unclaimed"]["lines"]) == len(worth) - counted
 
 
 @given(tax_facts, benefit_facts)
@@ -120,7 +137,7 @@ def test_bills_made_together_are_those_made_alone() -> None:
 
 def test_a_block_keeps_its_order() -> None:
     """More households than are built at a time; of every third there is nothing to tell."""
-    homes = [(number, "enterprise", f"示例{number}公司", "9115**", "税务局") for number in range(200)]
+    homes = [(number, "enterprise", f"示例{number}公司", "9115**", "税务局", 1) for number in range(200)]
     taxes = [(n, "增值税", f"{n}.50", f"{n}.50", "0.00", "0.00", "1.00") for n in range(200) if n % 3]
     drawn = draw_block(BlockFacts("150000", homes, taxes, [], [], []), Task("yearly_bill", 2025, TODAY, {}))
     assert len(drawn) == 200
@@ -133,7 +150,10 @@ def test_a_block_keeps_its_order() -> None:
 
 
 def test_every_line_names_formula_document_and_caveat() -> None:
-    facts = [half(202503, "5000"), BenefitFact(202512, "IIT_SAD_RENT", False, {"rent": "1500"})]
+    facts = [
+        half(202503, "5000"),
+        BenefitFact(202512, "IIT_SAD_RENT", False, {"rent": "1500", "months": "12"}),
+    ]
     bill = read_bill(household(benefits=facts), 2025, TODAY)
     line = bill["enjoyed"]["reduction"]["lines"][0]
     assert line["entries"][0]["formula"] == "应缴 5,000.00 × 50% = 减征 2,500.00 元"
@@ -154,7 +174,7 @@ def test_timing_is_never_part_of_what_was_spared() -> None:
 
 
 def test_versions_of_a_family_are_compared_with_each_other() -> None:
-    facts = [BenefitFact(202601, "VAT_SS_THRESHOLD_2026", True, {"sales": "90000"})]
+    facts = [BenefitFact(202601, "VAT_SS_THRESHOLD_2026", True, {"sales": "90000", "period": "月"})]
     earlier = [EarlierFact("VAT_SS_EXEMPT_2023", Decimal("2400.00"), Decimal("9000.00"))]
     part = read_bill(household(benefits=facts, earlier=earlier), 2026, TODAY)["enjoyed"]["reduction"]
     assert [(line["code"], line["amount"], line["last_year"]) for line in part["lines"]] == [
@@ -170,6 +190,21 @@ def test_what_ended_last_year_still_stands_in_the_comparison() -> None:
     assert (part["total"], part["last_year"]) == ("0.00", "4800.00")
 
 
+def test_what_comes_to_nothing_is_neither_enjoyed_nor_offered() -> None:
+    over = {"sales": "300000", "period": "月"}
+    facts = [BenefitFact(202503, "VAT_SS_EXEMPT_2023", claimed, over) for claimed in (True, False)]
+    home = household(benefits=[*facts, half(202503, "100")])
+    bill = read_bill(home, 2025, TODAY)
+    part = bill["enjoyed"]["reduction"]
+    assert ([line["code"] for line in part["lines"]], part["count"]) == (["SIX_TAX_HALF"], 1)
+    assert bill["unclaimed"] == {"lines": [], "total": "0.00"}
+    pack = build_gift_pack(home, 2025, TODAY)
+    assert pack is not None and pack["count"] == 1 and pack["unclaimed"]["count"] == 0
+    report = build_checkup(home, 2025, TODAY)
+    assert report is not None and report["unclaimed"]["lines"] == []
+    assert build_benefit_bill(household(benefits=facts), 2025, TODAY) is None
+
+
 def test_same_figures_share_an_entry() -> None:
     facts = [half(month, "5000") for month in (202512, 202503, 202506)] + [half(202509, "10")]
     line = read_bill(household(benefits=facts), 2025, TODAY)["enjoyed"]["reduction"]["lines"][0]
@@ -177,28 +212,17 @@ def test_same_figures_share_an_entry() -> None:
     assert line["amount"] == "7505.00"
 
 
-@pytest.mark.parametrize(
-    ("income", "prepaid", "tax_due", "outcome", "balance"),
-    [
-        ("168000", "6200", "5480", "refund", "720.00"),
-        ("168000", "5480", "5480", "even", "0.00"),
-        ("168000", "5080", "5480", "exempt", "400.00"),
-        ("168000", "5079.99", "5480", "top_up", "400.01"),
-        ("120000", "0", "5480", "exempt", "5480.00"),
-        ("120000.01", "0", "5480", "top_up", "5480.00"),
-    ],
-)
-def test_natural_person(income: str, prepaid: str, tax_due: str, outcome: str, balance: str) -> None:
-    annual = AnnualFact(None, *(Decimal(text).quantize(ZERO) for text in (income, prepaid, tax_due)))
-    person = read_bill(household(kind="natural_person", annual=annual), 2025, TODAY)["person"]
-    assert (person["outcome"], person["balance"]) == (outcome, balance)
-
-
-def test_exemption_ends_with_its_rule() -> None:
-    annual = AnnualFact(None, Decimal("90000.00"), Decimal("0.00"), Decimal("100.00"))
-    home = household(kind="natural_person", annual=annual)
-    assert read_bill(home, 2027, TODAY)["person"]["outcome"] == "exempt"
-    assert read_bill(home, 2028, TODAY)["person"]["outcome"] == "top_up"
+def test_a_person_s_year_is_compared_with_the_one_before() -> None:
+    amounts = [(3, 2025, "168000.00"), (3, 2024, "150000.00")]
+    annual = [(home, year, None, income, "6200.00", "5480.00", True) for home, year, income in amounts]
+    facts = BlockFacts("", [(3, "natural_person", "张示例", "1101**", "税务局", 1)], [], [], [], annual)
+    (drawn,) = draw_block(facts, Task("yearly_bill", 2025, TODAY, {}))
+    assert drawn is not None
+    bill = json.loads(drawn.text(b"{}"))
+    assert bill["person"]["income"] == "168000.00"
+    assert bill["person_last_year"] == {"income": "150000.00", "prepaid": "6200.00", "tax_due": "5480.00"}
+    (alone,) = draw_block(replace(facts, annual=annual[:1]), Task("yearly_bill", 2025, TODAY, {}))
+    assert alone is not None and json.loads(alone.text(b"{}"))["person_last_year"] is None
 
 
 def test_a_rule_out_of_force_stops_the_bill() -> None:
@@ -239,11 +263,42 @@ def test_filing_deadlines_as_they_were_announced(year: int, month: int, day: int
     assert filing_deadline(year, month) == date(year, month, day)
 
 
-def test_unpublished_years_are_asked_for() -> None:
+def test_in_unpublished_years_the_statutory_day_is_told() -> None:
     assert filing_deadline(2099, 1) is None
     assert filing_deadline(2099, 1, {209901: date(2099, 1, 19)}) == date(2099, 1, 19)
-    dues = next_due_dates("enterprise", date(2098, 12, 20))
-    assert dues and all(due.day is None for due in dues)
+    rows = due_rows("enterprise", date(2098, 12, 20), {209901: date(2099, 1, 19)}, [])
+    assert [(row["day"], "statutory" in row) for row in rows] == [
+        ("2098-12-15", True), ("2099-01-19", False), ("2099-05-31", True),
+    ]  # fmt: skip
+
+
+def calendar_of(year: int, *holidays: tuple[int, int], works: tuple[int, int] | None = None) -> WorkCalendar:
+    days = {date(year, month, day): DayRule(False) for month, day in holidays}
+    return WorkCalendar(days | ({date(year, *works): DayRule(True)} if works else {}), frozenset({year}))
+
+
+def test_the_calendar_of_the_bureau_moves_what_is_due_in_a_year_it_has_entered() -> None:
+    """2099: 1 to 5 October (Thursday to Monday) are holidays, 10 October is a working Saturday."""
+    calendar = calendar_of(2099, *((10, day) for day in range(1, 6)), (6, 30), works=(10, 10))
+    moved = days_of_calendar(calendar, date(2099, 3, 2))
+    assert moved[20990630] == date(2099, 7, 1), "Tuesday is a holiday"
+    assert moved[20990531] == date(2099, 6, 1), "a Sunday"
+    assert moved[209903] == date(2099, 3, 16), "a Sunday"
+    assert moved[209910] == date(2099, 10, 22), "five days off in a row, and a weekend behind the 15th"
+    assert next_due_dates("natural_person", date(2099, 3, 2), moved)[0].day == date(2099, 7, 1)
+    assert 20991231 in moved and 21000630 not in moved, "of 2100 nobody knows anything"
+
+
+def test_a_bureau_s_own_day_off_is_no_holiday_of_the_law() -> None:
+    calendar = WorkCalendar({date(2026, 6, 30): DayRule(False), date(2026, 3, 16): DayRule(False)})
+    assert days_of_calendar(calendar, date(2026, 2, 10)) == {}
+
+
+def test_a_deadline_as_staff_write_it() -> None:
+    assert parse_deadline(" 202610=2026-10-26") == (202610, date(2026, 10, 26))
+    for wrong in ("202610", "2026-10=26", "202613=2026-10-26", "202610=2026-09-30", "202610=2027-10-26"):
+        with pytest.raises(InvalidInput):
+            parse_deadline(wrong)
 
 
 @pytest.mark.parametrize(

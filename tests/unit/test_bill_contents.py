@@ -45,11 +45,11 @@ def test_building_twice_gives_the_same() -> None:
 
 def _facts(month: int) -> BlockFacts:
     homes = [
-        (1, "enterprise", "示例公司", "9115**", "税务局"),
-        (2, "enterprise", "无事公司", "9115**", "税务局"),
+        (1, "enterprise", "示例公司", "9115**", "税务局", 1),
+        (2, "enterprise", "无事公司", "9115**", "税务局", 1),
     ]
-    benefits = [(1, month, "VAT_SS_EXEMPT_2023", True, '{"sales": "90000"}')]
-    return BlockFacts("150000", homes, [], benefits, [], [(2, 2024, "A", None, None, None)])
+    benefits = [(1, month, "VAT_SS_EXEMPT_2023", True, '{"sales": "90000", "period": "月"}')]
+    return BlockFacts("150000", homes, [], benefits, [], [(2, 2024, "A", None, None, None, None)])
 
 
 def test_a_block_is_computed_in_another_process() -> None:

@@ -13,8 +13,8 @@ OTHERS = {
     "employees": {"due": "900"},
     "staff": {"income": "1000000"},
     "assets": {"income": "1000000"},
-    "top_up": {"annual_income": "150000"},
-    "annual_income": {"top_up": "500"},
+    "top_up": {"annual_income": "150000", "withheld": "是"},
+    "annual_income": {"top_up": "500", "withheld": "是"},
 }
 PLACES = [
     pytest.param(cliff, code, id=f"{code}-{cliff.key}") for cliff in CLIFFS for code in sorted(cliff.codes)
@@ -62,7 +62,11 @@ def test_who_is_far_from_the_cliff_is_not_told() -> None:
 def test_a_step_that_changes_nothing_for_her_is_no_cliff() -> None:
     """With 400 people the income decides nothing; up to 120,000 yuan of income the amount owed does not."""
     assert not list(near_cliffs("CIT_SLP_2023", 202512, {"income": "3000000", "staff": "400"}, ""))
-    assert not list(near_cliffs("IIT_RECON_EXEMPT", 202512, {"top_up": "400", "annual_income": "90000"}, ""))
+    assert not list(
+        near_cliffs(
+            "IIT_RECON_EXEMPT", 202512, {"top_up": "400", "annual_income": "90000", "withheld": "是"}, ""
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,15 +79,15 @@ def test_a_step_that_changes_nothing_for_her_is_no_cliff() -> None:
     ],
 )
 def test_the_threshold_flips_with_the_vat_law(code: str, month: int, sales: str, beyond: bool) -> None:
-    (near,) = near_cliffs(code, month, {"sales": sales}, "")
-    assert is_beyond(code, {"sales": sales}) is beyond
+    (near,) = near_cliffs(code, month, {"sales": sales, "period": "月"}, "")
+    assert is_beyond(code, {"sales": sales, "period": "月"}) is beyond
     assert near.distance == 100_000 - Decimal(sales)
     assert near.cliff.included is (month < 202601)
 
 
 @pytest.mark.parametrize(("owed", "beyond"), [("400.00", False), ("400.01", True)])
 def test_four_hundred_yuan_owed(owed: str, beyond: bool) -> None:
-    inputs = {"top_up": owed, "annual_income": "120000.01"}
+    inputs = {"top_up": owed, "annual_income": "120000.01", "withheld": "是"}
     assert is_beyond("IIT_RECON_EXEMPT", {**inputs, "annual_income": "120000"}) is beyond
     assert compute_line("IIT_RECON_EXEMPT", 202512, inputs).amount == (0 if beyond else Decimal(owed))
     distances = [near.distance for near in near_cliffs("IIT_RECON_EXEMPT", 202512, inputs, "")]
@@ -91,4 +95,4 @@ def test_four_hundred_yuan_owed(owed: str, beyond: bool) -> None:
 
 
 def test_a_rule_that_is_not_in_force_has_no_cliffs() -> None:
-    assert not list(near_cliffs("VAT_SS_EXEMPT_2023", 202601, {"sales": "100000"}, ""))
+    assert not list(near_cliffs("VAT_SS_EXEMPT_2023", 202601, {"sales": "100000", "period": "月"}, ""))

@@ -17,7 +17,7 @@ from outreach.statements.content import content_hash
 from outreach.statements.household import BenefitFact, Household, TaxFact
 from outreach.statements.pdf import check_address, render_pdf, set_paper
 from outreach.statements.pdf_pages import write_papers
-from outreach.statements.pdf_sheet import BOTTOM, TOP, Sheet, text_width, wrap
+from outreach.statements.pdf_sheet import ACCENT, BOTTOM, GOOD, INK, TOP, Sheet, Text, text_width, wrap
 from tests.unit.bill_households import read_bill
 
 NAME = "示例市" + "春风里新能源装备制造与供应链管理服务" * 2 + "有限责任公司"
@@ -43,6 +43,55 @@ def streams(pdf: bytes) -> list[bytes]:
 def objects(pdf: bytes) -> bytes:
     """The file with the bodies of its object streams laid open."""
     return pdf + b"\n".join(part for part in streams(pdf) if b"<<" in part)
+
+
+def marks_of(content: dict[str, object], digest: str, *, large: bool) -> list[list[Text]]:
+    pages = set_paper(content, digest, "https://t.example.gov.cn", large=large).sheet.pages
+    return [[mark for mark in marks if isinstance(mark, Text)] for marks in pages]
+
+
+def said(pages: list[list[Text]]) -> str:
+    return re.sub(r"\s", "", "".join(mark.text for page in pages for mark in page))
+
+
+@pytest.mark.parametrize("mongolian", [False, True])
+def test_large_print_is_large_everywhere_and_stays_on_the_page(mongolian: bool) -> None:
+    content, digest = sample(40)
+    content["unclaimed"] = {"lines": [{**_line(content), "how_to": "说明。" * 40}], "total": "12.00"}
+    paper = set_paper(content, digest, "https://t.example.gov.cn", mongolian=mongolian, large=True)
+    sheet = paper.sheet
+    texts = [mark for page in sheet.pages for mark in page if isinstance(mark, Text)]
+    assert min(mark.size for mark in texts) >= 14 and max(mark.size for mark in texts) > 35
+    assert {mark.color for mark in texts} == {INK, ACCENT, GOOD}, "muted text is for good eyes"
+    for mark in texts:
+        wide = text_width(mark.text, mark.size)
+        first = mark.x - wide if mark.right else mark.x
+        assert first >= sheet.left - 1 and first + wide <= sheet.right + 0.06 * wide, mark.text
+        assert TOP <= mark.y <= sheet.bottom + 2, mark.text
+    assert b"Tf" in b"".join(streams(write_papers([paper])))
+
+
+def _line(content: dict[str, object]) -> dict[str, object]:
+    (line,) = content["enjoyed"]["reduction"]["lines"]  # type: ignore[index]
+    return dict(line)
+
+
+def test_large_print_says_what_normal_print_says() -> None:
+    content, digest = sample(3)
+    large, normal = (said(marks_of(content, digest, large=large)) for large in (True, False))
+    for expected in (NAME, "1,234,567.89", "六税两费减半征收", "应缴1,000.00×50%=减征500.00元"):
+        assert expected in large and expected in normal
+    assert all(digest[start : start + 8] in large for start in range(0, 64, 8))
+
+
+def test_one_closing_mark_may_hang_and_a_second_one_takes_its_word_along() -> None:
+    before = "申报时核对申报表中的一项减免已经选「"
+    width = text_width(f"{before}是", 10)
+    assert wrap(f"{before}是」系统", 10, width) == [f"{before}是」", "系统"]
+    assert wrap(f"{before}是」，系统", 10, width) == [before, "是」，系统"]
+    before = "减免如申报表中所填的那样（减征 "
+    width = text_width(f"{before}12.50 元", 10)
+    assert wrap(f"{before}12.50 元）。", 10, width) == [before, "12.50 元）。"]
 
 
 def test_font_is_embedded_and_text_is_mapped() -> None:

@@ -109,6 +109,7 @@ class CampaignShown(CampaignRow):
     quota_days: int | None
     approved_hash: str | None
     allowances: list[str]
+    contact_roles: list[str]
     rounds: list[RoundRow]
 
 
@@ -180,6 +181,13 @@ class CampaignIn(Model):
     )
     care_path: Literal["call_first", "as_others"] = Field(
         default="call_first", description="特殊关怀人员：阶梯有电话或上门时直接打电话再上门，或与其他人相同"
+    )
+    contact_roles: Annotated[
+        list[Literal["self", "tax_filer", "finance_head", "legal_representative", "invoice_clerk", "agent"]],
+        Field(max_length=6),
+    ] = Field(
+        default=[],
+        description="一户里发给谁：只发给排在前面、又联系得上的一位，都没有的户不发；空为登记的联系人；自然人一律发给本人",
     )
     variables: Annotated[dict[Annotated[Text, Field(max_length=40)], Text | int], Field(max_length=20)] = (
         Field(default={})
@@ -324,12 +332,13 @@ async def _show(request: Request, campaign_id: int) -> CampaignShown:
 
 
 def _draft(body: CampaignIn, org_id: int) -> CampaignDraft:
-    set_here = body.model_fields_set - {"rounds", "allowances"}
+    set_here = body.model_fields_set - {"rounds", "allowances", "contact_roles"}
     plain: dict[str, Any] = {name: getattr(body, name) for name in set_here}
     allowances = tuple(body.allowances)
     return CampaignDraft(
         **{**plain, "org_id": org_id},
         allowances=allowances,
+        contact_roles=tuple(body.contact_roles),
         rounds=tuple(_round(part) for part in body.rounds),
     )
 

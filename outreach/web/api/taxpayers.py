@@ -13,7 +13,8 @@ from outreach.governance.actor import Actor
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import open_vault
 from outreach.registry.search import Household, find_taxpayer, get_household
-from outreach.statements.issue import document_number, issue_documents
+from outreach.statements.freezing import document_number
+from outreach.statements.issue import issue_documents
 from outreach.web.api.access import api_routes, runtime_of
 from outreach.web.api.fields import FIRST, Cursor, Limit, Listing, Model, PathId, Text, examples, pick_all
 from outreach.web.permissions import actor_of

@@ -30,7 +30,7 @@ from outreach.web.reads.tickets import WantedTickets, find_ticket, list_tickets
 
 routes = api_routes("/tickets", "工单")
 State = Literal["", "unanswered", "overdue", "open", "in_hand", "answered", "closed"]
-Source = Literal["", "question", "reply", "complaint", "bad_rating", "hotline"]
+Source = Literal["", "question", "reply", "complaint", "bad_rating", "hotline", "feedback"]
 
 
 class TicketRow(Model):

@@ -14,7 +14,16 @@ class TriggerIn(Model):
 
     model_config = examples({"event": "page_stay", "once": "session", "seconds": 180})
     event: Literal[
-        "page_stay", "first_invoice", "refund_failed", "refund_done", "credit_changed", "deferral_maturing"
+        "page_stay",
+        "first_invoice",
+        "refund_failed",
+        "refund_done",
+        "credit_changed",
+        "deferral_maturing",
+        "yearly_bill_ready",
+        "benefit_bill_ready",
+        "gift_pack_ready",
+        "checkup_ready",
     ]
     once: Literal["session", "taxpayer", "event"] = "event"
     days: Annotated[int, Field(ge=0, le=3_660)] = 0

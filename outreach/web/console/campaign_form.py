@@ -18,6 +18,7 @@ from outreach.labels.evaluate import check_text
 from outreach.ledger.kinds import KINDS
 from outreach.web import actions
 from outreach.web.console.access import console_routes, runtime_of
+from outreach.web.console.document_campaign import draft_for_documents
 from outreach.web.console.plan_form import (
     EMPTY_PLAN,
     anchor_of,
@@ -30,6 +31,7 @@ from outreach.web.console.plan_form import (
     typed_plan,
 )
 from outreach.web.console.render import page
+from outreach.web.console.role_form import role_faults, role_places, roles_of, shown_roles, typed_roles
 from outreach.web.console.trigger_form import is_triggered, trigger_of
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign, rounds_of, steps_of
@@ -53,6 +55,7 @@ EMPTY: dict[str, Any] = {
     "holdout": "0",
     "variables": "",
     "allowances": (),
+    "contact_roles": shown_roles(()),
     "rounds": [
         {
             "name": "第一轮",
@@ -67,9 +70,9 @@ EMPTY: dict[str, Any] = {
 
 
 @routes.get("/campaigns/new", permission="campaign.write")
-async def show_new(request: Request) -> HTMLResponse:
-    """An empty form."""
-    return await _form(request, EMPTY, {})
+async def show_new(request: Request, document: str = "", year: int = 0) -> HTMLResponse:
+    """An empty form, or a draft that tells of documents."""
+    return await _form(request, draft_for_documents(EMPTY, document, year), {})
 
 
 @routes.get("/campaigns/{campaign_id}/edit", permission="campaign.write")
@@ -158,6 +161,7 @@ async def _form(
         ladder=LADDER,
         allowable=ALLOWABLE,
         care_paths=list(CARE_PATHS.items()),
+        role_places=role_places(typed["contact_roles"]),
         is_planned=is_planned,
         is_triggered=is_triggered,
         trigger_events=EVENTS,
@@ -174,6 +178,7 @@ def typed_of(form: FormData) -> dict[str, Any]:
     typed["segment"] = str(form.get("expression", "")).strip()
     typed["variables"] = str(form.get("variables", "")).replace("\r\n", "\n")
     typed["allowances"] = tuple(rule for rule in ALLOWABLE if form.get(f"allow-{rule}"))
+    typed["contact_roles"] = typed_roles(form)
     typed["wants"] = str(form.get("wants", ""))
     count = min(sum(1 for name in form if name.startswith("round-") and name.endswith("-name")), _LONGEST)
     typed["rounds"] = [_typed_round(form, number) for number in range(1, count + 1)]
@@ -218,6 +223,7 @@ def faults_of(typed: Mapping[str, Any]) -> dict[str, str]:
         found["holdout"] = "请填写 0 到 50 的整数（百分比）"
     if any("=" not in line for line in typed["variables"].splitlines() if line.strip()):
         found["variables"] = "每行一个，写成 名称=值"
+    found |= role_faults(typed["contact_roles"])
     for number, part in enumerate(typed["rounds"], start=1):
         found |= _round_faults(f"rounds.{number}", part)
     return found
@@ -266,6 +272,7 @@ def draft_of(typed: Mapping[str, Any], org_id: int) -> CampaignDraft:
         quota_days=int(typed["quota_days"]) if typed["quota_days"] else None,
         variables={name.strip(): value.strip() for name, _, value in pairs},
         allowances=typed["allowances"],
+        contact_roles=roles_of(typed["contact_roles"]),
     )
 
 
@@ -311,5 +318,6 @@ def form_of(
         "holdout": str(campaign["holdout_permille"] // 10),
         "variables": "\n".join(f"{name}={value}" for name, value in campaign["variables"].items()),
         "allowances": tuple(campaign["allowances"]),
+        "contact_roles": shown_roles(campaign["contact_roles"]),
         "rounds": shown,
     }

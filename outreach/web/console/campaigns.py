@@ -11,6 +11,7 @@ from outreach.analytics.stall_causes import Cause
 from outreach.analytics.stalls import RoundProgress, round_progress
 from outreach.errors import InvalidInput
 from outreach.ledger.kinds import KINDS
+from outreach.statements.links import LinksSent
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.pieces import message_balance
 from outreach.web.console.render import fragment, page
@@ -29,6 +30,7 @@ _STANDING = ("scheduled", "planning", "running", "paused")
 _DONE = {
     "pause": "已暂停。这个活动的全部轮次两秒内不再发出新消息，没有发出的在原地等待。",
     "resume": "已继续。全部轮次从停下的地方接着发，已经收到的人不会再收到第二条。",
+    "revoke": "正在作废这个活动发出的链接，几分钟内全部失效；打开的人看到的页面与过期的一样。",
     "cancel": "已取消。没有发出的全部放弃，已经发出的照收回执。",
 }
 """What a button has done to the whole campaign."""
@@ -76,18 +78,21 @@ async def campaign_page(
     error: InvalidInput | None = None,
     emergency_error: InvalidInput | None = None,
     typed: Mapping[str, Any] | None = None,
+    link_error: InvalidInput | None = None,
+    links: LinksSent | None = None,
     done: str = "",
 ) -> HTMLResponse:
-    """The page of a campaign; with what was wrong about the last attempt to submit or sign it, or to start it
-    as an emergency, and what was `typed` then."""
+    """The page of a campaign; with what was wrong about the last attempt to submit or sign it, to start it as
+    an emergency or to revoke its `links`, and what was `typed` then."""
     context = await _context(request, campaign_id)
     rt, cache, actor = runtime_of(request), cache_of(request), actor_of(request)
     context |= await review_context(rt, cache, actor, context["campaign"])
     context |= await emergency_context(rt, actor, context["campaign"])
     context |= {"emergency_error": emergency_error, "typed": typed or {}, "done": _DONE.get(done, "")}
+    context |= {"link_error": link_error, "links": links}
     context["may_control"] = context["campaign"]["is_own"] and actor.may("round.control")
     title = context["campaign"]["name"]
-    status = 422 if error or emergency_error else 200
+    status = 422 if error or emergency_error or link_error else 200
     return page(
         request, "campaign.html", place="campaigns", title=title, status=status, error=error, **context
     )

@@ -12,6 +12,7 @@ from outreach.errors import InvalidInput, NotFound
 from outreach.governance.audit import append_audit
 from outreach.ledger.gateways import CARRIED, reset_pace, save_gateway
 from outreach.ledger.pace_log import list_changes, paces
+from outreach.statements.access import read_miss_share
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.gateway_form import draft_of, fields_of
 from outreach.web.console.render import page
@@ -61,6 +62,7 @@ async def _list_page(
         standing = await paces(conn)
         changes = await list_changes(conn, before=before, limit=PAGE + 1)
         prices = await list_prices(conn)
+        guessed = await read_miss_share(conn)
     facts = {name: adapter.facts for name, adapter in CARRIED.items()}
     older = encode_cursor(changes[PAGE - 1].id) if len(changes) > PAGE else None
     return _page(
@@ -74,6 +76,7 @@ async def _list_page(
         older=older,
         checked=checked,
         prices=prices,
+        guessed=guessed,
         wrong=wrong,
         status=422 if wrong[0] else 200,
     )

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from outreach.analytics.stalls import round_progress
 from outreach.errors import InvalidInput, NotFound
 from outreach.ledger.reasons import REASONS
+from outreach.registry.fields import ROLES
 from outreach.web.actions import control_round
 from outreach.web.console.access import cache_of, console_routes, runtime_of
 from outreach.web.console.render import fragment, page
@@ -84,7 +85,13 @@ async def foretell(request: Request, round_id: int) -> HTMLResponse:
         steps = await steps_of(conn, [round_id])
     shown = await show_forecast(rt, cache, actor, round_id, steps)
     balance = audience_balance(shown.figures, None, "试算：按现在的数据")
-    context: dict[str, Any] = {"shown": shown, "told": shown.told, "balance": balance, "reasons": REASONS}
+    context: dict[str, Any] = {
+        "shown": shown,
+        "told": shown.told,
+        "balance": balance,
+        "reasons": REASONS,
+        "role_names": ROLES,
+    }
     context["slices"] = slices_ahead(shown.told.slices)
     return fragment(request, "forecast.html", round=row, **context)
 

@@ -11,6 +11,7 @@ from outreach.clock import BEIJING
 from outreach.errors import InvalidInput, NotAllowed, OutreachError
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import open_vault
+from outreach.runtime import Runtime
 from outreach.service.confirmations import (
     VERDICTS,
     compare_evidence,
@@ -18,7 +19,7 @@ from outreach.service.confirmations import (
     publish_matter,
     read_evidence,
 )
-from outreach.service.evidence import build_package, check_package
+from outreach.service.evidence import build_package, check_package, evidence_signer, public_key_of
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import page
 from outreach.web.permissions import actor_of
@@ -33,9 +34,18 @@ _FIELDS = ("title", "body", "closes_on", "confirm_label", "decline_label")
 @routes.get("/service/evidence", permission="service.read")
 async def show_list(request: Request) -> HTMLResponse:
     """Campaigns that ask to confirm, with their answers."""
-    async with runtime_of(request).db.begin() as conn:
+    rt = runtime_of(request)
+    async with rt.db.begin() as conn:
         rows = await asking_campaigns(conn, actor_of(request))
-    return page(request, "evidence.html", place="service", title="确认与证据", rows=rows, checked=None)
+    return page(
+        request,
+        "evidence.html",
+        place="service",
+        title="确认与证据",
+        rows=rows,
+        checked=None,
+        public_key=_key_of(rt),
+    )
 
 
 @routes.post("/service/evidence/check", permission="service.read")
@@ -50,9 +60,11 @@ async def check(request: Request) -> HTMLResponse:
         found = check_package(await file.read())
         async with rt.db.begin() as conn:
             faults = [*found.faults, *await compare_evidence(conn, found.records, found.audit_hashes)]
-        checked = {"records": found.records, "faults": faults}
+        if found.signed_by not in ("", _key_of(rt)):
+            faults.append("签名有效，但不是本系统签的")
+        checked = {"records": found.records, "faults": faults, "is_signed": bool(found.signed_by)}
     except InvalidInput as error:
-        checked = {"records": [], "faults": [error.message]}
+        checked = {"records": [], "faults": [error.message], "is_signed": False}
     async with rt.db.begin() as conn:
         rows = await asking_campaigns(conn, actor)
     return page(
@@ -62,6 +74,7 @@ async def check(request: Request) -> HTMLResponse:
         title="确认与证据",
         rows=rows,
         checked=checked,
+        public_key=_key_of(rt),
         verdicts=VERDICTS,
     )
 
@@ -113,9 +126,14 @@ async def export(request: Request, campaign_id: int) -> Response:
         )
         detail = {"records": len(found[0]), "taxpayer": one}
         await append_audit(conn, actor, "evidence.export", f"campaign:{campaign_id}", detail)
-    body = build_package(*found, by=actor.name, at=await rt.now())
+    signer = evidence_signer(open_vault(rt.settings))
+    body = build_package(*found, by=actor.name, at=await rt.now(), signer=signer)
     headers = {"Content-Disposition": f'attachment; filename="evidence-{campaign_id}.zip"'}
     return Response(body, media_type="application/zip", headers=headers)
+
+
+def _key_of(rt: Runtime) -> str:
+    return public_key_of(evidence_signer(open_vault(rt.settings)))
 
 
 def _end_of(day: str) -> datetime | None:

@@ -13,6 +13,7 @@ from outreach.errors import InvalidInput, NotFound, OutreachError
 from outreach.governance.audit import append_audit
 from outreach.governance.vault import open_vault
 from outreach.service.survey_content import KINDS, write_questions
+from outreach.service.survey_starters import survey_starters
 from outreach.service.surveys import (
     STATES,
     close_survey,
@@ -29,7 +30,7 @@ from outreach.web.console.render import page
 from outreach.web.console.wording import moment
 from outreach.web.permissions import actor_of
 from outreach.web.reads.campaigns import find_campaign
-from outreach.web.reads.surveys import list_surveys, survey_counts
+from outreach.web.reads.surveys import list_surveys, survey_counts, survey_groups
 from outreach.web.reads.taxpayers import taxpayers_by_id
 
 routes = console_routes()
@@ -54,8 +55,12 @@ async def show_list(request: Request) -> HTMLResponse:
 
 @routes.get("/service/surveys/new", permission="service.write")
 async def show_form(request: Request) -> HTMLResponse:
-    """An empty draft."""
-    return _form(request, None, _EMPTY)
+    """An empty draft, or one of the starters."""
+    starter = survey_starters().get(request.query_params.get("from", ""))
+    if starter is None:
+        return _form(request, None, _EMPTY)
+    given = {"title": starter.title, "intro": starter.intro, "questions": starter.questions.strip()}
+    return _form(request, None, {**_EMPTY, **given})
 
 
 @routes.get("/service/surveys/{survey_id}/edit", permission="service.write")
@@ -229,6 +234,7 @@ def _form(
         given=given,
         example=EXAMPLE,
         question_kinds=KINDS,
+        starters=survey_starters(),
         errors={error.details.get("field", "questions"): error.message} if error else {},
     )
 
@@ -240,6 +246,7 @@ async def _page(
     async with runtime_of(request).db.begin() as conn:
         row = await own_survey(conn, actor, survey_id)
         answered, counts = await survey_counts(conn, actor, survey_id)
+    groups = await survey_groups(runtime_of(request), actor, survey_id)
     mapped = {(one["question"], one["option"]): one["label"] for one in row["mapping"]}
     return page(
         request,
@@ -250,6 +257,7 @@ async def _page(
         survey=row,
         answered=answered,
         counts=counts,
+        groups=groups,
         mapped=mapped,
         states=STATES,
         question_kinds=KINDS,

@@ -22,6 +22,8 @@ from outreach.service.tickets import (
     reopen_ticket,
     take_ticket,
 )
+from outreach.service.wall import STATES as WALL_STATES
+from outreach.service.wall import TOPICS, entry_of, publish_entry, withhold_entry
 from outreach.web.console.access import console_routes, runtime_of
 from outreach.web.console.render import fragment, page
 from outreach.web.permissions import actor_of
@@ -35,6 +37,7 @@ _STEPS = {
     "taken": "受理",
     "noted": "备注",
     "moved": "转办",
+    "told": "自动说明",
     "answered": "答复",
     "called": "回访",
     "closed": "办结",
@@ -83,7 +86,7 @@ async def show_one(request: Request, ticket_id: int) -> HTMLResponse:
 
 @routes.post("/service/tickets/{ticket_id}/{verb}", permission="service.write")
 async def act(request: Request, ticket_id: int, verb: str) -> Response:
-    """受理, 备注, 上报, 转办, 答复, 回访, 办结, 重新办理."""
+    """受理, 备注, 上报, 转办, 答复, 回访, 办结, 重新办理, 公开到吐槽台, 不公开."""
     rt, actor = runtime_of(request), actor_of(request)
     vault = open_vault(rt.settings)
     form = await request.form()
@@ -106,22 +109,34 @@ async def act(request: Request, ticket_id: int, verb: str) -> Response:
                 await close_ticket(conn, vault, actor, ticket_id)
             elif verb == "reopen":
                 await reopen_ticket(conn, vault, actor, ticket_id, text)
+            elif verb == "publish":
+                await publish_entry(conn, vault, actor, ticket_id, text, str(form.get("answer", "")))
+            elif verb == "withhold":
+                await withhold_entry(conn, actor, ticket_id)
             else:
                 raise NotFound("没有这个操作。")
     except NotFound:
         raise
     except OutreachError as error:
-        return await _page(request, ticket_id, error=error, verb=verb, text=text)
+        told = str(form.get("answer", ""))
+        return await _page(request, ticket_id, error=error, verb=verb, text=text, told=told)
     return RedirectResponse(f"/console/service/tickets/{ticket_id}", 303)
 
 
 async def _page(
-    request: Request, ticket_id: int, *, error: OutreachError | None = None, verb: str = "", text: str = ""
+    request: Request,
+    ticket_id: int,
+    *,
+    error: OutreachError | None = None,
+    verb: str = "",
+    text: str = "",
+    told: str = "",
 ) -> HTMLResponse:
     rt, actor = runtime_of(request), actor_of(request)
     vault = open_vault(rt.settings)
     async with rt.db.begin() as conn:
         row = await find_ticket(conn, vault, actor, ticket_id)
+        entry = await entry_of(conn, ticket_id)
         ids = [row["taxpayer_id"]] if row["taxpayer_id"] and actor.may("taxpayer.read") else []
         shown = await taxpayers_by_id(conn, vault, actor, ids) if ids else []
         units = await scope_choices(conn, actor)
@@ -132,12 +147,17 @@ async def _page(
         title=f"工单 {row['number']}",
         status=error.status if error else 200,
         row=row,
+        entry=entry,
+        topics=TOPICS,
+        wall_states=WALL_STATES,
+        answers=[step["text"] for step in row["steps"] if step["kind"] == "answered"],
         household=shown[0]["name"] if shown else "",
         units=[unit for unit in units if unit["id"] != row["org_id"]],
         may_act=row["is_own"] and actor.may("service.write"),
         error=error,
         verb=verb,
         text=text,
+        told=told,
         steps=_STEPS,
         outcomes=OUTCOMES,
         **_words(),

@@ -18,7 +18,7 @@ where o.path like %(path)s || '%%' or %(path)s like o.path || '%%' group by c.st
 -- name: one
 select c.id, c.code, c.name, c.purpose, c.kind, c.legal_basis, c.org_id, o.name as org_name, c.state, c.segment,
        c.done_segment, c.exempt_segment, c.dispute_segment, c.holdout_permille, c.holdout_seed, c.quota_messages,
-       c.quota_days, c.variables, c.allowances, c.care_path, c.editors,
+       c.quota_days, c.variables, c.allowances, c.care_path, c.contact_roles, c.editors,
        exists (select from round r where r.campaign_id = c.id and r.started_at is not null) as has_started,
        c.created_by, c.approved_by, c.created_at, encode(c.approved_hash, 'hex') as approved_hash,
        o.path like %(path)s || '%%' as is_own, o.path as org_path

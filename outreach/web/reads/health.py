@@ -30,9 +30,14 @@ class Health:
 
 async def health_of(conn: Connection) -> Health:
     """Live workers and the accounts with what waits for them."""
-    row = await (await conn.execute(_SQL["workers"], {"alive": ALIVE})).fetchone()
     gateways = await (await conn.execute(_SQL["gateways"])).fetchall()
-    return Health(row["n"] if row else 0, gateways)
+    return Health(await workers_alive(conn), gateways)
+
+
+async def workers_alive(conn: Connection) -> int:
+    """How many workers have given a sign of life."""
+    row = await (await conn.execute(_SQL["workers"], {"alive": ALIVE})).fetchone()
+    return int(row["n"]) if row else 0
 
 
 async def unknown_messages(conn: Connection, path: str) -> int:

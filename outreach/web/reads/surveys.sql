@@ -5,15 +5,15 @@ from survey s join org_unit o on o.id = s.org_id
 left join lateral (select max(version) as version from survey_version where survey_id = s.id) v on true
 where o.path like %(path)s || '%%' order by s.id desc limit 200;
 
--- name: answered
-select count(*) as n from survey_answer a
+-- name: who_answered
+select coalesce(array_agg(a.taxpayer_id), '{}') as ids from survey_answer a
 join taxpayer t on t.id = a.taxpayer_id join org_unit o on o.id = t.org_id
 where a.survey_id = %(id)s and a.supersedes is null and o.path like %(path)s || '%%';
 
--- name: counts
--- The last word of each household counts.
+-- name: choosers
+-- Who chose what; the last word of each household counts.
 select q.key as question, case when jsonb_typeof(q.value) = 'array' then e.option else q.value #>> '{}' end as option,
-       count(*) as n
+       array_agg(a.taxpayer_id) as ids
 from survey_answer a
 join taxpayer t on t.id = a.taxpayer_id join org_unit o on o.id = t.org_id
 cross join lateral jsonb_each(a.choices) q

@@ -46,6 +46,10 @@ EVENTS = {
     "first_invoice": "首次开票",
     "credit_changed": "信用等级变化",
     "deferral_maturing": "缓缴即将到期",
+    "yearly_bill_ready": "年度账单有新版",
+    "benefit_bill_ready": "红利账单有新版",
+    "gift_pack_ready": "政策大礼包有新版",
+    "checkup_ready": "体检报告有新版",
 }
 
 
