@@ -2,7 +2,7 @@
 
 The product brings some (`templates/recipes/*.toml`); a bureau publishes a campaign of its own as one, and the
 units below it run it in their scope. Days are written relative to the recipe's year: `+1-03-01` is the first
-of March of the year after it, `+0` the year itself.
+of March of the year after it, `+0` the year itself, and a condition asks for documents of `{year}`.
 """
 
 import re
@@ -31,6 +31,9 @@ LADDER = ("rcs", "sms", "wechat", "email")
 _COMMON = "common.toml"
 _RELATIVE = re.compile(r"\+([0-9])(?:-([0-9]{2}-[0-9]{2})(.*))?", re.DOTALL)
 _ABSOLUTE = re.compile(r"([0-9]{4})-([0-9]{2}-[0-9]{2})(.*)", re.DOTALL)
+_YEAR = "{year}"
+_OF_DOCUMENTS = re.compile(r"((?:document\.[a-z_]+|已出具的\w+)\s*!?=\s*)([0-9]{4}|\{year\})")
+"""In a condition: who holds a document of a year."""
 _DRAFT = TypeAdapter(CampaignDraft)
 _OWN = frozenset({"code", "org_id"})
 """What a campaign has of its own, and no recipe tells."""
@@ -79,7 +82,7 @@ def draft_of(recipe: Recipe, *, year: int, org_id: int, code: str) -> CampaignDr
     if not EARLIEST <= year <= LATEST:
         raise InvalidInput(f"年份应在 {EARLIEST} 到 {LATEST} 之间。", field="year")
     body = _mapped(recipe.body, lambda text: _absolute(text, year))
-    body["name"] = str(body["name"]).replace("{year}", str(year))
+    body["name"] = str(body["name"]).replace(_YEAR, str(year))
     body.setdefault("holdout_seed", year)
     try:
         return _DRAFT.validate_python({**body, "code": code, "org_id": org_id})
@@ -97,7 +100,7 @@ def body_of(draft: CampaignDraft, year: int) -> dict[str, Any]:
         for name in ("starts_at", "ends_at"):
             part[name] = in_beijing(getattr(round, name)).strftime("%Y-%m-%d %H:%M")
     body: dict[str, Any] = _mapped(plain, lambda text: _relative(text, year))
-    body["name"] = str(body["name"]).replace(str(year), "{year}")
+    body["name"] = str(body["name"]).replace(str(year), _YEAR)
     body["variables"] = {
         name: "+0" if value == year else value for name, value in body.get("variables", {}).items()
     }
@@ -120,7 +123,7 @@ def _mapped(value: Any, change: Callable[[str], Any]) -> Any:
 def _absolute(text: str, year: int) -> Any:
     found = _RELATIVE.fullmatch(text)
     if found is None:
-        return text
+        return _of_documents(text, _YEAR, str(year))
     then = year + int(found[1])
     if found[2] is None:
         return then
@@ -133,6 +136,10 @@ def _absolute(text: str, year: int) -> Any:
         return text
 
 
+def _of_documents(text: str, year: str, other: str) -> str:
+    return _OF_DOCUMENTS.sub(lambda said: said[1] + (other if said[2] == year else said[2]), text)
+
+
 def _in_year(day: str, year: int) -> str:
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     return "02-28" if day == "02-29" and not is_leap else day
@@ -141,7 +148,7 @@ def _in_year(day: str, year: int) -> str:
 def _relative(text: str, year: int) -> str:
     found = _ABSOLUTE.fullmatch(text)
     if found is None:
-        return text
+        return _of_documents(text, str(year), _YEAR)
     later = int(found[1]) - year
     if not 0 <= later <= 9:
         raise InvalidInput(f"日期 {text[:10]} 不在方案年份 {year} 之后的十年内，请换一个年份。", field="year")

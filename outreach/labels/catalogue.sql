@@ -41,11 +41,14 @@ update label set withdrawn = true where code = any(%(codes)s::text[]);
 update attribute set withdrawn = true where code = any(%(codes)s::text[]);
 
 -- name: list_labels
--- With the words of confirmed findings, which stand beside the catalogue (statements/finding_sets.py).
+-- With the words of confirmed findings and of documents, which stand beside the catalogue (statements/finding_sets.py,
+-- statements/holders.py).
 select code, name, kind, options, category, source, catalogue_version, is_local, description
 from label where not withdrawn
 union all
 select code, name, 'flag', '{}', '疑点核实', '税种主管部门', '', false, description from finding_term
+union all
+select code, name, 'value', options, '账单', '出具文书', '', false, description from document_term
 order by category, code;
 
 -- name: list_attributes

@@ -9,7 +9,8 @@ from outreach.labels.units import TYPES
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 RESERVED = KEYWORDS | {"kind", "all"}
-_FINDINGS = "finding."
+_TAKEN = {"finding.": "疑点核实", "document.": "出具文书"}
+"""How codes begin whose members follow from something else."""
 Row = Mapping[str, str]
 
 
@@ -123,8 +124,9 @@ def _code_problem(row: Row, known: Mapping[str, object]) -> tuple[str, str] | No
         return "code", f"代码“{code[:60]}”应由小写字母、数字、下划线和点组成，以字母开头。"
     if code in RESERVED:
         return "code", f"{code} 是表达式的保留字，不能作代码。"
-    if code.startswith(_FINDINGS):
-        return "code", f"代码 {code} 不能以 {_FINDINGS} 开头，这样的代码由疑点核实自动产生，请换一个。"
+    for head, by in _TAKEN.items():
+        if code.startswith(head):
+            return "code", f"代码 {code} 不能以 {head} 开头，这样的代码由{by}自动产生，请换一个。"
     if code in known:
         return "code", f"代码 {code} 重复。"
     if not row["name"] or len(row["name"]) > 60 or not row["name"].isprintable():

@@ -57,6 +57,11 @@ def label_key(code: str, value: str | None = None) -> str:
     return f"label:{code}={industry_digits(value) if code == INDUSTRY else value}"
 
 
+def document_key(kind: str, year: int) -> str:
+    """Households that hold a document of the kind and year."""
+    return label_key(f"document.{kind}", str(year))
+
+
 def org_key(org_id: int) -> str:
     """Taxpayers that belong to exactly this unit, not those of the units below it."""
     return f"org:{org_id}"

@@ -9,6 +9,9 @@ union all
 select 'label', code, name, 'flag', '{}', 0, '', '', ''
 from finding_term where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
 union all
+select 'label', code, name, 'value', options, 0, '', '', ''
+from document_term where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
+union all
 select 'attribute', code, name, type, null, 0, '', '', unit
 from attribute where code = any(%(names)s::text[]) or name = any(%(names)s::text[])
 union all
@@ -37,6 +40,8 @@ select distinct set_key from found where set_key is not null;
 (select 'label' as what, code, name from label where not withdrawn)
 union all
 (select 'label', code, name from finding_term)
+union all
+(select 'label', code, name from document_term)
 union all
 (select 'attribute', code, name from attribute where not withdrawn)
 union all

@@ -36,6 +36,7 @@ from outreach.statements.drawing import Drawn, Task, draw, draw_block, start_exe
 from outreach.statements.due import days_of_calendar
 from outreach.statements.facts import BlockFacts, Values, read_facts
 from outreach.statements.freezing import Fresh, Label, Latest, freeze, withdrawal
+from outreach.statements.holders import note_holders
 from outreach.statements.kinds import document_kind
 from outreach.statements.marks import SCANNED, Mark, Marks, marks_of, read_marks
 from outreach.statements.runs import (
@@ -330,6 +331,8 @@ async def _write_block(
     async with rt.db.begin() as conn:
         await freeze(conn, vault, label_of(run), fresh)
         await close_block(conn, run.id, page, tally)
+        # Last, because others wait for the set.
+        await note_holders(conn, run.kind, run.year, [home[0] for home in homes], fresh, latest)
 
 
 def label_of(run: _Run) -> Label:

@@ -233,6 +233,7 @@ async def test_stopping_and_going_on(town: Town) -> None:
 async def test_a_campaign_that_tells_of_documents_is_drafted(town: Town) -> None:
     her = await officer(town, "planner", small.CITY)
     form = (await her.get("/campaigns/new?document=gift_pack&year=2025")).text
+    assert "document.gift_pack = 2025" in form
     assert "2025 年税费优惠政策大礼包送达" in form and "tax_year=2025" in form
     assert 'value=""' in (await her.get("/campaigns/new?document=nothing&year=2025")).text
 

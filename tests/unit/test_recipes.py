@@ -1,5 +1,6 @@
 """Recipes: those that come with the product, and a campaign's way into one and out again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -103,6 +104,16 @@ def test_another_year_moves_every_day_and_another_unit_runs_it() -> None:
     assert [part.starts_at for part in moved.rounds] == [at(2030, 11, 20), at(2031, 1, 5)]
     assert moved.variables == {"tax_year": 2030, "deadline": "2031-02-28", "place": "大厅"}
     assert (moved.org_id, moved.code) == (9, "b")
+
+
+def test_a_condition_on_documents_moves_with_the_year_and_no_other_number_does() -> None:
+    told = "document.yearly_bill = 2026 and 已出具的涉税体检报告 != 2026 and annual_sales > 2026"
+    kept = "document.gift_pack = 2024"
+    body = body_of(replace(DRAFT, segment=told, done_segment=kept), 2026)
+    assert "document.yearly_bill = {year} and" in body["segment"]
+    moved = draft_of(Recipe("own", "x", "", "年度", body), year=2030, org_id=9, code="b")
+    assert moved.segment == told.replace("= 2026", "= 2030")
+    assert moved.done_segment == kept
 
 
 def test_the_29th_of_february_is_the_28th_in_other_years() -> None:

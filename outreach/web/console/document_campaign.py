@@ -20,6 +20,7 @@ def draft_for_documents(empty: dict[str, Any], kind: str, year: int) -> dict[str
         "name": f"{year} {DOCUMENT_KINDS[kind].title}送达",
         "purpose": "告诉纳税人文书已经出具，验证身份后查看",
         "kind": "bill",
+        "segment": f"document.{kind} = {year}",
         "legal_basis": "《中华人民共和国税收征收管理法》第八条",
         "exempt_segment": "no_disturb",
         "dispute_segment": "complained",
