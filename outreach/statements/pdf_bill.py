@@ -61,9 +61,11 @@ def put_paid(sheet: Sheet, content: Content) -> None:
             _tax_pairs(sheet, row)
         return
     ends = _ends(sheet, [*paid["rows"], total])
+    sheet.begin_table()
+    sheet.begin_row()
+    sheet.put("税费种", size=8.5, color=MUTED, tag="TH")
     for (_, label), end in zip(_COLUMNS, ends, strict=True):
-        sheet.put(label, x=end, size=8.5, color=MUTED, right=True)
-    sheet.put("税费种", size=8.5, color=MUTED)
+        sheet.put(label, x=end, size=8.5, color=MUTED, right=True, tag="TH")
     sheet.space(15)
     for row in paid["rows"]:
         _tax_row(sheet, row["tax_type"], row, ends, bold=False)
@@ -97,11 +99,13 @@ def _shown(row: Mapping[str, str], column: str) -> str:
 
 
 def _tax_row(sheet: Sheet, name: str, row: Mapping[str, str], ends: Sequence[float], *, bold: bool) -> None:
-    sheet.need(18)
-    for (column, _), end in zip(_COLUMNS, ends, strict=True):
-        sheet.put(_shown(row, column), x=end, size=_ROW, bold=bold, right=True)
     first = text_width(_shown(row, _COLUMNS[0][0]), _ROW)
-    sheet.paragraph(name, width=ends[0] - first - sheet.left - 6, size=_ROW, bold=bold, leading=1.3)
+    sheet.begin_row()
+    sheet.need(18)
+    sheet.paragraph(name, width=ends[0] - first - sheet.left - 6, size=_ROW, bold=bold, leading=1.3, tag="TH")
+    with sheet.beside_first_line():
+        for (column, _), end in zip(_COLUMNS, ends, strict=True):
+            sheet.put(_shown(row, column), x=end, size=_ROW, bold=bold, right=True, tag="TD")
     sheet.space(17 - _ROW * 1.3)
 
 

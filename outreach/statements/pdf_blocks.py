@@ -87,6 +87,15 @@ def put_compared(sheet: Sheet, part: Content) -> None:
     sheet.paragraph(f"上年 {last_year} 元；有记录以来累计 {cumulative} 元", size=9, color=MUTED)
 
 
+def put_named_amount(sheet: Sheet, name: str, amount: str) -> None:
+    """What a line is about, and at the right its amount, which may be empty."""
+    wide = sheet.right - sheet.left - 30 - text_width(amount, sheet.sized(10.5))
+    sheet.paragraph(name, x=sheet.left + 9, width=wide, size=10.5, bold=True)
+    if amount:
+        with sheet.beside_first_line():
+            sheet.put(amount, size=10.5, bold=True, right=True)
+
+
 def put_lines(sheet: Sheet, content: Content, lines: Sequence[Content]) -> None:
     """Benefits with formula, document and caveat; what was enjoyed last year only stands below them."""
     for line in lines:
@@ -106,10 +115,7 @@ def _before(line: Content) -> str:
 def _benefit(sheet: Sheet, line: Content, issued_at: str) -> None:
     small = partial(sheet.paragraph, x=sheet.left + 9, size=8.5, leading=1.45)
     sheet.need(52)
-    amount = f"{shown_yuan(line['amount'])} 元"
-    sheet.put(amount, size=10.5, bold=True, right=True)
-    wide = sheet.right - sheet.left - 30 - text_width(amount, sheet.sized(10.5))
-    sheet.paragraph(line["name"], x=sheet.left + 9, width=wide, size=10.5, bold=True)
+    put_named_amount(sheet, line["name"], f"{shown_yuan(line['amount'])} 元")
     # What was not claimed has no past.
     past = f" · {_before(line)}" if "last_year" in line else ""
     small(f"{line['tax_type']} · {line['mode']} · {line['code']} · {line['count']} 笔{past}", color=MUTED)

@@ -9,10 +9,11 @@ from outreach.statements.pdf_blocks import (
     put_compared,
     put_heading,
     put_lines,
+    put_named_amount,
     put_pair,
     shown_yuan,
 )
-from outreach.statements.pdf_sheet import ACCENT, GOOD, MUTED, WARN, Sheet, text_width
+from outreach.statements.pdf_sheet import ACCENT, GOOD, MUTED, WARN, Sheet
 
 _DELIVERIES = {
     "免申即享": "免申即享：无需申请",
@@ -45,10 +46,7 @@ def put_pack(sheet: Sheet, content: Content) -> None:
 def _offer(sheet: Sheet, line: Content, issued_at: str) -> None:
     small = partial(sheet.paragraph, x=sheet.left + 9, size=8.5, leading=1.45)
     sheet.need(64)
-    amount = f"{shown_yuan(line['amount'])} 元" if line["amount"] else ""
-    sheet.put(amount, size=10.5, bold=True, right=True)
-    wide = sheet.right - sheet.left - 30 - text_width(amount, sheet.sized(10.5))
-    sheet.paragraph(line["name"], x=sheet.left + 9, width=wide, size=10.5, bold=True)
+    put_named_amount(sheet, line["name"], f"{shown_yuan(line['amount'])} 元" if line["amount"] else "")
     small(f"{line['tax_type']} · {_STATES[line['state']]} · {line['code']}", color=MUTED)
     small(f"适用条件：{line['eligible']}")
     for name, text in steps(line, issued_at):

@@ -5,7 +5,7 @@ Several documents may share one file: a merged print job holds the font once.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from outreach.statements.pdf_file import PdfFile, text_string
@@ -16,9 +16,11 @@ from outreach.statements.pdf_sheet import (
     INK,
     LINE,
     MUTED,
+    NO_ROW,
     WIDTH,
     Box,
     Mark,
+    Row,
     Sheet,
     Squares,
     Text,
@@ -40,10 +42,11 @@ class Paper(NamedTuple):
 
 
 class _Element(NamedTuple):
-    """`said`: of a figure what it shows, of a paragraph what is written there in Mongolian."""
+    """`said`: of a figure what it shows, of a paragraph what stands there in Mongolian; `row` of a cell."""
 
     tag: str
     said: str
+    row: Row = NO_ROW
 
 
 class _Ink(NamedTuple):
@@ -66,12 +69,9 @@ def write_papers(papers: Sequence[Paper]) -> bytes:
     if script:
         fonts += b" /M %d 0 R" % script.embed(file)
     kids = [_page(file, pages, fonts, number, ink) for number, ink in enumerate(inked)]
-    parents = [
-        [_element(file, whole, page, place, element) for place, element in enumerate(ink.elements)]
-        for page, ink in zip(kids, inked, strict=True)
-    ]
+    kids_of_tree, parents = _add_elements(file, whole, kids, inked)
     file.fill(pages, b"<< /Type /Pages /Kids [%b] /Count %d >>" % (_references(kids), len(kids)))
-    _fill_tree(file, tree, whole, parents)
+    _fill_tree(file, tree, whole, kids_of_tree, parents)
     file.fill(
         root,
         b"<< /Type /Catalog /Pages %d 0 R /Lang (zh-CN) /MarkInfo << /Marked true >> /StructTreeRoot %d 0 R"
@@ -89,19 +89,66 @@ def _page(file: PdfFile, pages: int, fonts: bytes, number: int, ink: _Ink) -> in
     )
 
 
-def _element(file: PdfFile, whole: int, page: int, place: int, element: _Element) -> int:
-    said = text_string(element.said) if element.said else b""
-    if said:
-        said = (b" /Alt " if element.tag == "Figure" else b" /Lang (%b) /ActualText " % LANGUAGE) + said
+class _Leaf(NamedTuple):
+    """An element with its page and its place on it (MCID)."""
+
+    page: int
+    place: int
+    element: _Element
+
+
+def _add_elements(
+    file: PdfFile, whole: int, pages: Sequence[int], inked: Sequence[_Ink]
+) -> tuple[list[int], list[list[int]]]:
+    """The kids of the whole document in reading order, and of each page its elements by MCID. Cells stand in
+    rows, and rows in a table, which may go on on the next page."""
+    leaves = [
+        _Leaf(page, place, element)
+        for page, ink in zip(pages, inked, strict=True)
+        for place, element in enumerate(ink.elements)
+    ]
+    kids: list[int] = []
+    numbers: list[int] = []
+    for table, own in groupby(leaves, key=lambda leaf: leaf.element.row[0]):
+        if not table:
+            added = [_element(file, whole, leaf) for leaf in own]
+            kids += added
+            numbers += added
+            continue
+        kids.append(outer := file.add())
+        rows = []
+        for _, cells in groupby(own, key=lambda leaf: leaf.element.row):
+            rows.append(inner := file.add())
+            added = [_element(file, inner, leaf) for leaf in cells]
+            file.fill(inner, _branch(b"TR", outer, added))
+            numbers += added
+        file.fill(outer, _branch(b"Table", whole, rows))
+    left = iter(numbers)
+    return kids, [list(islice(left, len(ink.elements))) for ink in inked]
+
+
+def _element(file: PdfFile, parent: int, leaf: _Leaf) -> int:
+    tag, spoken, row = leaf.element
+    more = b""
+    if spoken:
+        more = b" /Alt " if tag == "Figure" else b" /Lang (%b) /ActualText " % LANGUAGE
+        more += text_string(spoken)
+    elif tag == "TH":
+        more = b" /A << /O /Table /Scope /%b >>" % (b"Column" if row[1] == 1 else b"Row")
     return file.add(
         b"<< /Type /StructElem /S /%b /P %d 0 R /Pg %d 0 R /K %d%b >>"
-        % (element.tag.encode(), whole, page, place, said)
+        % (tag.encode(), parent, leaf.page, leaf.place, more)
     )
 
 
-def _fill_tree(file: PdfFile, tree: int, whole: int, parents: Sequence[Sequence[int]]) -> None:
-    everything = _references([number for page in parents for number in page])
-    file.fill(whole, b"<< /Type /StructElem /S /Document /P %d 0 R /K [%b] >>" % (tree, everything))
+def _branch(tag: bytes, parent: int, kids: Sequence[int]) -> bytes:
+    return b"<< /Type /StructElem /S /%b /P %d 0 R /K [%b] >>" % (tag, parent, _references(kids))
+
+
+def _fill_tree(
+    file: PdfFile, tree: int, whole: int, kids: Sequence[int], parents: Sequence[Sequence[int]]
+) -> None:
+    file.fill(whole, _branch(b"Document", tree, kids))
     by_page = b" ".join(b"%d [%b]" % (number, _references(page)) for number, page in enumerate(parents))
     file.fill(
         tree,
@@ -140,22 +187,22 @@ def _ink(marks: Sequence[Mark], font: Font) -> _Ink:
     parts: list[str] = []
     elements: list[_Element] = []
     used: dict[int, int] = {}
-    for (tag, _, said), group in groupby(marks, key=_place_in_tree):
+    for (tag, _, said, row), group in groupby(marks, key=_place_in_tree):
         drawn = [_draw(mark, font, used) for mark in group]
         # Extractors look for it here, readers aloud in the tree.
         more = f" /ActualText {text_string(said).decode()}" if said and tag == "P" else ""
         parts += [f"/{tag} <</MCID {len(elements)}{more}>> BDC" if tag else "/Artifact BMC", *drawn, "EMC"]
         if tag:
-            elements.append(_Element(tag, said))
+            elements.append(_Element(tag, said, row))
     return _Ink("\n".join(parts), elements, used)
 
 
-def _place_in_tree(mark: Mark) -> tuple[str, int, str]:
+def _place_in_tree(mark: Mark) -> tuple[str, int, str, Row]:
     if isinstance(mark, Text):
-        return mark.tag, mark.group, ""
+        return mark.tag, mark.group, "", mark.row
     if isinstance(mark, Upright):
-        return "P", mark.group, mark.said
-    return ("Figure", 0, mark.said) if isinstance(mark, Squares) else ("", 0, "")
+        return "P", mark.group, mark.said, NO_ROW
+    return ("Figure", 0, mark.said, NO_ROW) if isinstance(mark, Squares) else ("", 0, "", NO_ROW)
 
 
 def _draw(mark: Mark, font: Font, used: dict[int, int]) -> str:

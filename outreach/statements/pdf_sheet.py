@@ -5,7 +5,8 @@ are. Lengths are points; y runs downwards from the top margin.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -13,7 +14,10 @@ from outreach.statements.pdf_font import open_font
 from outreach.statements.pdf_mongolian import Column, Script
 
 WIDTH, HEIGHT = 595.28, 841.89
-Tag = Literal["P", "H1", "H2", "Figure", ""]
+Tag = Literal["P", "H1", "H2", "Figure", "TH", "TD", ""]
+Row = tuple[int, int]
+"""A row of a table: the number of the table on its sheet, from 1, and that of the row in it, from 1."""
+NO_ROW: Row = (0, 0)
 LEFT, RIGHT, TOP, BOTTOM = 48.0, WIDTH - 48.0, 52.0, HEIGHT - 64.0
 # 适老化: text of 14 points and more, and everything grows with it.
 _GROWN, _LEAST, _BOTTOM_GROWN = 1.45, 14.0, HEIGHT - 92.0
@@ -36,7 +40,8 @@ _NOT_FIRST = frozenset(_CLOSING)
 
 
 class Text(NamedTuple):
-    """A line of text; lines with the same `group` are one element of the tag tree, '' is decoration."""
+    """A line of text; lines with the same `group` are one element of the tag tree, '' is decoration. Cells
+    (TH, TD) stand in a row."""
 
     x: float
     y: float
@@ -47,6 +52,7 @@ class Text(NamedTuple):
     text: str
     tag: Tag
     group: int
+    row: Row = NO_ROW
 
 
 class Box(NamedTuple):
@@ -135,7 +141,10 @@ class Sheet:
         self._small = self.sized(_SMALL)
         self.pages: list[list[Mark]] = []
         self._groups = 0
+        self._row = NO_ROW
+        self._on = -1
         self._begin_page()
+        self._first = (-1, self.y)
 
     def grown(self, length: float) -> float:
         """A length of normal print as it is on this sheet."""
@@ -211,6 +220,15 @@ class Sheet:
         """Leave room."""
         self.y += self.grown(height)
 
+    def begin_table(self) -> None:
+        """The cells that follow are those of a new table; its first row holds the headings of the columns."""
+        self._row = (self._row[0] + 1, 0)
+
+    def begin_row(self) -> None:
+        """The cells that follow are those of the next row; it begins with what it is about, as TH."""
+        table, row = self._row
+        self._row = (table, row + 1)
+
     def put(
         self, text: str, *, x: float | None = None, size: float = 10, color: str = INK, bold: bool = False,
         right: bool = False, tag: Tag = "P",
@@ -224,8 +242,9 @@ class Sheet:
     def _put(self, text: str, x: float, size: float, color: str, bold: bool, right: bool, tag: Tag) -> None:
         # Whoever needs large print needs the contrast too, as on the phone.
         color = INK if self.large and color == MUTED else color
-        mark = Text(x, self.y + size, size, color, bold, right, text, tag, self._groups)
-        self.pages[-1].append(mark)
+        row = self._row if tag in ("TH", "TD") else NO_ROW
+        mark = Text(x, self.y + size, size, color, bold, right, text, tag, self._groups, row)
+        self.pages[self._on].append(mark)
 
     def box(self, height: float, *, width: float | None = None, color: str = WASH) -> None:
         """A filled rectangle from the current line down; draw it before what stands on it."""
@@ -244,12 +263,20 @@ class Sheet:
         self._groups += 1
         at, shown = self.left if x is None else x, self.sized(size)
         lines = wrap(text, shown, self.right - at if width is None else width)
-        if 1 < len(lines) <= _TOGETHER:
-            self._need(shown * leading * len(lines))
+        self._need(shown * leading * (len(lines) if len(lines) <= _TOGETHER else 1))
+        self._first = (len(self.pages) - 1, self.y)
         for line in lines:
             self._need(shown * leading)
             self._put(line, at, shown, color, bold, False, tag)
             self.y += shown * leading
+
+    @contextmanager
+    def beside_first_line(self) -> Iterator[None]:
+        """What is put within stands on the first line of the paragraph before, and is read after it."""
+        below = self.y
+        self._on, self.y = self._first
+        yield
+        self._on, self.y = -1, below
 
     def squares(self, rows: Sequence[Sequence[int]], *, x: float, side: float, said: str) -> None:
         """A QR code (rows of 0 and 1) from the current line down; does not advance."""

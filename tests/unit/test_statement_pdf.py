@@ -116,6 +116,31 @@ def test_structure_can_be_read_aloud() -> None:
     assert pdf.count(b"BDC\n") + pdf.count(b"BMC\n") == len(re.findall(rb"\nEMC", pdf))
 
 
+def test_a_table_is_one_in_the_tag_tree_too() -> None:
+    """Rows of cells with the headings of columns and rows (section 14.8.4.3.4), found from their pages."""
+    content, digest = sample()
+    paper = set_paper(content, digest, "https://t.example.gov.cn")
+    pdf = objects(write_papers([paper] * 3))
+    assert len(re.findall(rb"/S /Table /P \d+ 0 R /K \[(?:\d+ 0 R ?){3}\]", pdf)) == 3
+    assert len(re.findall(rb"/S /TR /P \d+ 0 R /K \[(?:\d+ 0 R ?){6}\]", pdf)) == 9
+    assert pdf.count(b"/Scope /Column") == 3 * 6 and pdf.count(b"/Scope /Row") == 3 * 2
+    assert pdf.count(b"/S /TD") == 3 * 2 * 5
+    parents = re.search(rb"/Nums \[(.*?)\] >> /ParentTreeNextKey 3", pdf, re.DOTALL)
+    assert parents is not None
+    found = re.findall(rb"(\d+) 0 R", parents[1])
+    assert len(set(found)) == len(found) == len(re.findall(rb"/MCID ", pdf))
+
+
+def test_a_name_is_read_before_its_amounts() -> None:
+    (page,) = marks_of(*sample(1), large=False)
+    texts = [mark.text for mark in page]
+    at = texts.index("增值税")
+    assert texts[at + 1 : at + 3] == ["1,234,567.89", "1,234,567.89"]
+    assert {mark.y for mark in page[at : at + 6]} == {page[at].y}
+    name = next(place for place, text in enumerate(texts) if text.startswith("六税两费"))
+    assert texts[name + 1] == "500.00 元" and page[name].y == page[name + 1].y
+
+
 def test_a_merged_job_holds_the_font_once() -> None:
     content, digest = sample()
     paper = set_paper(content, digest, "https://t.example.gov.cn")
