@@ -160,12 +160,14 @@ async def open_town(servers: TestServers, folder: Path) -> AsyncIterator[Town]:
     async with open_phone(servers, folder, database="every_page") as phone:
         site, rt = phone.site, phone.site.rt
         await _defer(site, folder)
+        await _withdraw(site, folder)
         households = [one.id for one in HOUSEHOLDS]
         asked = await settle_answers(rt, households, office=COMPANY.org_id)
         ticket = await _answered(site)
         await _offer_the_rest(site)
         rows = await rt.db.fetch("select content_hash from statement order by id")
-        yield Town(phone, asked, ticket, bytes(rows[0]["content_hash"]).hex(), len(rows))
+        current = await rt.db.fetch("select from statement where version = 1")
+        yield Town(phone, asked, ticket, bytes(rows[0]["content_hash"]).hex(), len(current))
 
 
 async def _defer(site: Site, folder: Path) -> None:
@@ -174,6 +176,14 @@ async def _defer(site: Site, folder: Path) -> None:
     line = f"{ELSEWHERE.tax_no},2022{{month:02d}},DEFER_MFG_SME_2022,1,246913578.24,中型\n"
     await load_text(site.rt, folder, header + "".join(line.format(month=month) for month in (1, 2)))
     await issue_documents(site.rt, "benefit_bill", 2022, scope_org_id=ELSEWHERE.org_id)
+
+
+async def _withdraw(site: Site, folder: Path) -> None:
+    """A benefit bill of which nothing is left."""
+    header = "纳税人识别号,所属期,优惠代码,应缴税额,享受状态\n"
+    for state in ("已享受", "作废"):
+        await load_text(site.rt, folder, f"{header}{ELSEWHERE.tax_no},202405,SIX_TAX_HALF,1000.00,{state}\n")
+        await issue_documents(site.rt, "benefit_bill", 2024, scope_org_id=ELSEWHERE.org_id)
 
 
 async def _answered(site: Site) -> str:
