@@ -91,3 +91,14 @@ async def test_what_is_said_of_it(county: Runtime) -> None:
         kind.name: "已出具的" + kind.title.removeprefix("年度").removeprefix("年")
         for kind in DOCUMENT_KINDS.values()
     }
+
+
+async def test_the_years_that_can_be_asked_for(county: Runtime) -> None:
+    async def years() -> list[str]:
+        row = await county.db.fetch_one("select options from document_term where code = 'document.gift_pack'")
+        assert row is not None
+        return sorted(row["options"])
+
+    assert await years() == [str(year) for year in range(2021, 2027)]
+    await issue_documents(county, "checkup", 2018, scope_org_id=1, taxpayer_ids=[1])
+    assert (await years())[0] == "2018"
