@@ -42,6 +42,7 @@ _SHORT, _REPEATED = 50_000, 7
 """Smaller rounds are over before the clock of the CPU is exact: frozen so often, and all of it counted."""
 _NOBODY = ("other_way", "no_role")
 """Reasons that need a ladder which ends at a doorstep, or a choice of roles."""
+_ROLES = ("finance_head", "legal_representative")
 _CONTACTED, _UNREACHABLE = range(19, 29), range(29, 31)
 
 
@@ -56,34 +57,46 @@ async def run(rt: Runtime, quick: bool) -> list[Row]:
     await write_templates(rt)
     await file_templates(rt, await add_gateways(rt, free_ports(), rate=_RATE, quiet_seconds=900.0))
     cache = SetCache()
-    rows: list[Row] = []
+    await _give_roles(rt, count)
+    chosen, micros = await _freeze(rt, cache, EVERYBODY, count, contact_roles=_ROLES)
+    rows = [
+        cost(f"audience frozen with chosen roles, {_thousands(count)}", chosen, unit="s"),
+        cost("CPU of freezing with chosen roles", micros, unit="us/household"),
+    ]
     for segment, size in sizes.items():
         frozen, micros = await _freeze(rt, cache, segment, size)
         rows.append(cost(f"CPU of freezing {size:,} households", micros, unit="us/household"))
     algebra = await _algebra(rt, cache)
     cut, cutting = await _cut(rt)
     inserted = await _bare_insert(rt)
-    label = f"{count // 1000:,} k households"
     budget = 3.0 * count / 1_000_000
+    label = f"audience frozen with 7 exclusions, {_thousands(count)}"
     return [
-        cost(f"audience frozen with 7 exclusions, {label}", frozen, unit="s", budget=budget, ceiling=algebra),
+        cost(label, frozen, unit="s", budget=budget, ceiling=algebra),
         *rows,
         rate("messages materialised", cut / cutting, unit="messages/s", ceiling=inserted),
     ]
 
 
-async def _freeze(rt: Runtime, cache: SetCache, segment: str, size: int) -> tuple[float, float]:
-    """Seconds for one round, and microseconds of CPU for a household. The last round of all stays."""
+def _thousands(count: int) -> str:
+    return f"{count // 1000:,} k households"
+
+
+async def _freeze(
+    rt: Runtime, cache: SetCache, segment: str, size: int, contact_roles: tuple[str, ...] = ()
+) -> tuple[float, float]:
+    """Seconds for one round, and microseconds of CPU for a household. The round of all stays, where whom it
+    tells is left to the register."""
     pids = await server_pids(rt)
     repeated = _REPEATED if size < _SHORT else 1
     seconds = cpu = 0.0
     for n in range(repeated):
-        await _draft(rt, f"plan{size}-{n}", segment)
+        await _draft(rt, f"plan{size}-{n}-{len(contact_roles)}", segment, contact_roles)
         before = read(pids)
         (started,) = await start_due_rounds(rt, cache)
         split = between(before, read(pids))
         seconds, cpu = seconds + split.seconds, cpu + split.cpu["postgres"] + split.cpu["bench"]
-        if segment != EVERYBODY:
+        if contact_roles or segment != EVERYBODY:
             # A round under way counts against the quota: whom it names would be left out of the larger one.
             await cancel_round(rt, started, "bench")
     return seconds / repeated, cpu / repeated / size * 1e6
@@ -118,7 +131,18 @@ async def _give_reasons(rt: Runtime, count: int) -> None:
         )
 
 
-async def _draft(rt: Runtime, code: str, segment: str) -> None:
+async def _give_roles(rt: Runtime, count: int) -> None:
+    """Everybody represents her company; of half of them somebody else heads the finances."""
+    await rt.db.execute(
+        "insert into role (taxpayer_id, person_id, role)"
+        " select n, n, 'legal_representative' from generate_series(1, %(count)s::int) as n union all"
+        " select n, n %% %(count)s::int + 1, 'finance_head' from generate_series(2, %(count)s::int, 2) as n",
+        {"count": count},
+    )
+    await rt.db.execute("analyze role")
+
+
+async def _draft(rt: Runtime, code: str, segment: str, contact_roles: tuple[str, ...]) -> None:
     await town.launch(
         rt,
         ["sms"],
@@ -131,6 +155,7 @@ async def _draft(rt: Runtime, code: str, segment: str) -> None:
         holdout_seed=_SEED,
         quota_messages=1,
         quota_days=30,
+        contact_roles=contact_roles,
     )
 
 
