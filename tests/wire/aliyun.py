@@ -11,6 +11,7 @@ from channels.base import Outbound
 from channels.gateways.aliyun_sms import AliyunSmsSimulator
 from channels.gateways.base import MAGIC, Faults
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 from .scripted import SECRET
@@ -33,7 +34,7 @@ def make_adapter(endpoint: str, **changes: Any) -> AliyunSms:
         "access_key_secret": "testSecret",
         "sign_name": SIGNATURE,
         "callback_secret": SECRET,
-        "timeout": 0.6,
+        "timeout": TIMEOUT,
     }
     return AliyunSms(AliyunSmsConfig(**{**settings, **changes}))
 
@@ -49,7 +50,7 @@ async def run_bench(**options: Any) -> AsyncIterator["AliyunBench"]:
     hooks = Hooks()
     base = await hooks.start()
     simulator = AliyunSmsSimulator(
-        Faults(slow_seconds=1.0, receipt_delay=0.02),
+        Faults(slow_seconds=SLOW, receipt_delay=0.02),
         report_url=f"{base}/hooks/7/{SECRET}/report",
         uplink_url=f"{base}/hooks/7/{SECRET}/up",
         repeat_scale=0.001,

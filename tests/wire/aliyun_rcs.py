@@ -12,6 +12,7 @@ from channels.gateways.aliyun_rcs import AliyunRcsSimulator
 from channels.gateways.base import MAGIC, Faults
 
 from .aliyun import SIGNATURE
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 from .scripted import SECRET
@@ -34,7 +35,7 @@ def make_adapter(endpoint: str, **changes: Any) -> AliyunRcs:
         "access_key_secret": "testSecret",
         "sign_name": SIGNATURE,
         "callback_secret": SECRET,
-        "timeout": 0.6,
+        "timeout": TIMEOUT,
     }
     return AliyunRcs(AliyunRcsConfig(**{**settings, **changes}))
 
@@ -50,7 +51,7 @@ async def run_bench(**options: Any) -> AsyncIterator[AliyunRcsBench]:
     hooks = Hooks()
     base = await hooks.start()
     simulator = AliyunRcsSimulator(
-        Faults(slow_seconds=1.0, receipt_delay=0.02),
+        Faults(slow_seconds=SLOW, receipt_delay=0.02),
         report_url=f"{base}/hooks/7/{SECRET}/report",
         uplink_url=f"{base}/hooks/7/{SECRET}/up",
         repeat_scale=0.001,

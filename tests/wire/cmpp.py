@@ -1,6 +1,5 @@
 """What the tests of CMPP share: a bench, a gateway, settings, hands that speak the bare protocol."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,11 +11,13 @@ from channels.errors import WebhookRejected
 from channels.gateways.base import MAGIC, Faults
 from channels.gateways.cmpp import Account, CmppSimulator
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 
 FATES = {fate: digits for digits, fate in MAGIC.items()}
 ACCOUNT = Account()
+REPEATS_AFTER = 20.0
 
 
 def make_config(where: str, **changes: Any) -> CmppConfig:
@@ -29,7 +30,7 @@ def make_config(where: str, **changes: Any) -> CmppConfig:
         "secret": ACCOUNT.secret,
         "source": ACCOUNT.source,
         "service_id": ACCOUNT.service_id,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
     }
     return CmppConfig(**{**settings, **changes})
 
@@ -65,9 +66,9 @@ class Listener:
 @asynccontextmanager
 async def run_bench(version: str = "3.0", **settings: Any) -> AsyncIterator[Bench]:
     hooks = Hooks()
-    simulator = CmppSimulator(Faults(slow_seconds=4.0), answer_timeout=0.3)
+    simulator = CmppSimulator(Faults(slow_seconds=SLOW), answer_timeout=REPEATS_AFTER)
     where = await simulator.start()
-    adapter = Cmpp(make_config(where, version=version, timeout=2.0, **settings))
+    adapter = Cmpp(make_config(where, version=version, **settings))
     unreachable = Cmpp(make_config("127.0.0.1:9", version=version))
     stranger = Cmpp(make_config(where, version=version, secret="wrong"))
     hooks.adapter = adapter
@@ -84,6 +85,7 @@ async def run_bench(version: str = "3.0", **settings: Any) -> AsyncIterator[Benc
         stranger=stranger,
         forge=lambda request: replace(request, method="POST"),
         uplink={"address": mobile(1), "text": "退订"},
+        repeats_after=REPEATS_AFTER,
     )
     for each in (adapter, unreachable, stranger):
         await each.close()
@@ -116,10 +118,3 @@ async def joined(simulator: CmppSimulator | None = None, **settings: Any) -> Asy
     async with connected(simulator, where, **settings) as adapter:
         yield simulator, adapter
     await simulator.stop()
-
-
-async def until(ready: Any, seconds: float = 5.0) -> None:
-    """Wait for something that no event tells."""
-    async with asyncio.timeout(seconds):
-        while not ready():
-            await asyncio.sleep(0.01)

@@ -14,6 +14,7 @@ from channels.gateways.base import MAGIC, Faults
 from channels.gateways.dingtalk import Account, DingtalkSimulator
 from channels.gateways.wechat_official.pushes import encrypt
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 
@@ -30,7 +31,7 @@ def make_config(url: str, **changes: Any) -> DingtalkConfig:
         "agent_id": ACCOUNT.agent_id,
         "callback_token": ACCOUNT.callback_token,
         "encoding_aes_key": ACCOUNT.encoding_aes_key,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
     }
     return DingtalkConfig(**{**settings, **changes})
 
@@ -44,9 +45,9 @@ def forge(request: WebhookRequest) -> WebhookRequest:
 async def dingtalk_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
-    simulator = DingtalkSimulator(Faults(slow_seconds=3.0), callback_url=f"{base}/hooks/7")
+    simulator = DingtalkSimulator(Faults(slow_seconds=SLOW), callback_url=f"{base}/hooks/7")
     url = await simulator.start()
-    adapter = Dingtalk(make_config(url, timeout=2.0))
+    adapter = Dingtalk(make_config(url))
     unreachable = Dingtalk(make_config("http://127.0.0.1:9"))
     stranger = Dingtalk(make_config(url, app_secret="wrong"))
     hooks.adapter = adapter

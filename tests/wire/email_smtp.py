@@ -14,6 +14,7 @@ from channels.email_smtp import EmailSmtp, EmailSmtpConfig
 from channels.gateways.base import MAGIC, Faults
 from channels.gateways.email_smtp import EmailSmtpSimulator
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench, message_key
 from .hooks import Hooks
 
@@ -33,7 +34,7 @@ def make_config(where: str, **changes: Any) -> EmailSmtpConfig:
         "envelope_domain": "bounce.tax.example.cn",
         "list_id": "notice.tax.example.cn",
         "connections": 4,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
         "callback_secret": SECRET,
     }
     return EmailSmtpConfig(**{**settings, **changes})
@@ -54,9 +55,9 @@ async def email_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
     login = ("sender", "right")
-    simulator = EmailSmtpSimulator(Faults(slow_seconds=5.0), f"{base}/hooks/7/{SECRET}", login)
+    simulator = EmailSmtpSimulator(Faults(slow_seconds=SLOW), f"{base}/hooks/7/{SECRET}", login)
     where = await simulator.start()
-    account = {"username": "sender", "password": "right", "delivery_receipts": True, "timeout": 4.0}
+    account = {"username": "sender", "password": "right", "delivery_receipts": True}
     adapter = EmailSmtp(make_config(where, **account))
     unreachable = EmailSmtp(make_config("127.0.0.1:9", **account))
     stranger = EmailSmtp(make_config(where, **{**account, "password": "wrong"}))

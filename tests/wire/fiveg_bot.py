@@ -1,6 +1,5 @@
 """What the tests of the 5G bot adapter share: an adapter on its simulator, with a receiver of pushes."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from channels.gateways.http_server import HttpServer
 from channels.http import Http
 from channels.tokens import TokenStore
 
+from .clock import LONGEST, SLOW, TIMEOUT
 from .conformance import Bench, message_key
 from .hooks import Hooks, read_request
 
@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parent / "samples" / "fiveg_bot"
 NOW = 1_714_037_059.0
 KEY = "00fptw00017"
 CHATBOT = "sip:106500000@botplatform.rcs.chinaunicom.cn"
-FAST = Faults(slow_seconds=1.6, receipt_delay=0.01)
+FAST = Faults(slow_seconds=SLOW, receipt_delay=0.01)
 CARD = Card(
     "示例标题",
     "示例说明",
@@ -52,7 +52,7 @@ def config(url: str, **changes: Any) -> FivegBotConfig:
         "app_id": "app-1",
         "app_key": "key-1",
         "callback_token": "tok123",
-        "timeout": 1.0,
+        "timeout": TIMEOUT,
         **changes,
     }
     return FivegBotConfig.model_validate(settings)
@@ -73,11 +73,12 @@ def magic(fate: str) -> str:
     return MAGIC_PREFIX + next(digits for digits, name in MAGIC.items() if name == fate)
 
 
-def unused_url() -> str:
-    """A loopback address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+@asynccontextmanager
+async def deaf_url() -> AsyncIterator[str]:
+    """A loopback address where nobody listens, nor can begin to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 def push(kind: str, document: Any, **headers: str) -> WebhookRequest:
@@ -139,9 +140,9 @@ async def run_stage(
     url = await simulator.start()
     adapter = FivegBot(config(url, **(settings or {})), tokens)
     hooks.adapter = adapter
-    raw = Http(2.0, 4)
+    raw = Http(TIMEOUT, 4)
     await adapter.open()
-    await simulator.verified()
+    await simulator.verified(LONGEST)
     hooks.requests.clear()
     try:
         yield Stage(adapter, simulator, hooks, url, raw)
@@ -155,8 +156,8 @@ async def run_stage(
 @asynccontextmanager
 async def run_bench() -> AsyncIterator[Bench]:
     """The conformance suite's bench. Without `sent` statuses: the suite wants one receipt a message."""
-    async with run_stage({"report_sent": False}) as stage:
-        unreachable = FivegBot(config(unused_url()))
+    async with run_stage({"report_sent": False}) as stage, deaf_url() as deaf:
+        unreachable = FivegBot(config(deaf))
         stranger = FivegBot(config(stage.url, app_key="wrong"))
         yield Bench(
             adapter=stage.adapter,
@@ -173,15 +174,6 @@ async def run_bench() -> AsyncIterator[Bench]:
         )
         await unreachable.close()
         await stranger.close()
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    """Wait up to five seconds for something that no push announces."""
-    for _ in range(5000):
-        if holds():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it never came to hold")
 
 
 async def sent_bytes(message: Outbound, **settings: Any) -> bytes:

@@ -12,8 +12,9 @@ from channels.gateways.base import Faults
 from channels.gateways.fiveg_maap import Account, FivegMaapSimulator
 from channels.gateways.http_server import HttpServer
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench, message_key
-from .fiveg_bot import CARD, PNG, address, magic, plain, unused_url
+from .fiveg_bot import CARD, PNG, address, magic, plain, deaf_url
 from .hooks import Hooks, read_request
 
 __all__ = ["CARD", "PNG", "address", "magic", "plain"]
@@ -22,7 +23,7 @@ SAMPLES = Path(__file__).parent / "samples" / "fiveg_maap"
 NOW = 1_594_034_933.0
 KEY = "00fptw00017"
 ACCOUNT = Account()
-FAST = Faults(slow_seconds=1.6, receipt_delay=0.01)
+FAST = Faults(slow_seconds=SLOW, receipt_delay=0.01)
 ACCEPTED = b'<m:outboundMessageRequest xmlns:m="u"><messageId>r</messageId></m:outboundMessageRequest>'
 
 
@@ -34,7 +35,7 @@ def config(url: str, **changes: Any) -> FivegMaapConfig:
         "account": ACCOUNT.account,
         "account_secret": ACCOUNT.secret,
         "callbacks_signed": True,
-        "timeout": 1.0,
+        "timeout": TIMEOUT,
         **changes,
     }
     return FivegMaapConfig.model_validate(settings)
@@ -88,8 +89,8 @@ async def run_stage(
 @asynccontextmanager
 async def run_bench() -> AsyncIterator[Bench]:
     """The conformance suite's bench. Without `Sent` reports: the suite wants one receipt a message."""
-    async with run_stage({"report_sent": False}) as stage:
-        unreachable = FivegMaap(config(unused_url()))
+    async with run_stage({"report_sent": False}) as stage, deaf_url() as deaf:
+        unreachable = FivegMaap(config(deaf))
         stranger = FivegMaap(config(stage.url, account_secret="wrong"))
         yield Bench(
             adapter=stage.adapter,

@@ -9,6 +9,8 @@ from channels.base import Adapter, Inbound, Receipt, WebhookReply, WebhookReques
 from channels.errors import WebhookRejected
 from channels.gateways.http_server import HttpServer
 
+from .clock import LONGEST
+
 
 class Hooks:
     """An HTTP server on a free loopback port. Set `adapter` before pushes arrive.
@@ -36,7 +38,7 @@ class Hooks:
         """Stop listening."""
         await self._server.stop()
 
-    async def until(self, ready: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, ready: Callable[[], bool], seconds: float = LONGEST) -> None:
         """Wait until `ready()` holds after some push. Raises TimeoutError."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(ready)

@@ -9,7 +9,8 @@ from channels.gateways.base import Faults
 from channels.gateways.smpp import Account, SmppSimulator
 from channels.smpp import Smpp, SmppConfig
 
-from .cmpp import Listener, magic, make_message, mobile
+from .clock import SLOW, TIMEOUT
+from .cmpp import REPEATS_AFTER, Listener, magic, make_message, mobile
 from .conformance import Bench
 from .hooks import Hooks
 
@@ -24,7 +25,7 @@ def make_config(where: str, **changes: Any) -> SmppConfig:
         "system_id": ACCOUNT.system_id,
         "password": ACCOUNT.password,
         "source": ACCOUNT.source,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
     }
     return SmppConfig(**{**settings, **changes})
 
@@ -32,9 +33,9 @@ def make_config(where: str, **changes: Any) -> SmppConfig:
 @asynccontextmanager
 async def run_bench(account: Account = ACCOUNT, **settings: Any) -> AsyncIterator[Bench]:
     hooks = Hooks()
-    simulator = SmppSimulator(Faults(slow_seconds=4.0), account, answer_timeout=0.3)
+    simulator = SmppSimulator(Faults(slow_seconds=SLOW), account, answer_timeout=REPEATS_AFTER)
     where = await simulator.start()
-    adapter = Smpp(make_config(where, timeout=2.0, **settings))
+    adapter = Smpp(make_config(where, **settings))
     unreachable = Smpp(make_config("127.0.0.1:9"))
     stranger = Smpp(make_config(where, password="wrong"))
     hooks.adapter = adapter
@@ -51,6 +52,7 @@ async def run_bench(account: Account = ACCOUNT, **settings: Any) -> AsyncIterato
         stranger=stranger,
         forge=lambda request: replace(request, method="POST"),
         uplink={"address": mobile(1), "text": "退订"},
+        repeats_after=REPEATS_AFTER,
     )
     for each in (adapter, unreachable, stranger):
         await each.close()

@@ -11,6 +11,7 @@ from channels.gateways.base import MAGIC, Faults
 from channels.gateways.tencent_sms import TencentSmsSimulator
 from channels.tencent.sms import TencentSms, TencentSmsConfig
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 from .scripted import SECRET
@@ -35,7 +36,7 @@ def make_adapter(endpoint: str, **changes: Any) -> TencentSms:
         "sdk_app_id": APP,
         "sign_name": SIGNATURE,
         "callback_secret": SECRET,
-        "timeout": 0.6,
+        "timeout": TIMEOUT,
     }
     return TencentSms(TencentSmsConfig(**{**settings, **changes}))
 
@@ -51,7 +52,7 @@ async def run_bench(**options: Any) -> AsyncIterator["TencentBench"]:
     hooks = Hooks()
     base = await hooks.start()
     simulator = TencentSmsSimulator(
-        Faults(slow_seconds=1.0, receipt_delay=0.02),
+        Faults(slow_seconds=SLOW, receipt_delay=0.02),
         report_url=f"{base}/hooks/7/{SECRET}/report",
         reply_url=f"{base}/hooks/7/{SECRET}/reply",
         repeat_scale=0.001,

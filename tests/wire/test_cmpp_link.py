@@ -16,7 +16,8 @@ from channels.gateways.cmpp.session import Command, Session
 from channels.lines.line import Peer
 from channels.lines.pool import Pool
 
-from .cmpp import gateway, joined, magic, make_config, make_message, mobile, until
+from .clock import TIMEOUT, hasten, leap, pass_until, until
+from .cmpp import gateway, joined, magic, make_config, make_message, mobile
 from .conformance import message_key
 
 LONG = "尊敬的纳税人，您的汇算清缴申报期将于五月底结束。" * 6
@@ -41,36 +42,41 @@ async def test_the_window_is_never_exceeded_and_always_filled() -> None:
             seen.append(session.waiting)
             await super().submit(session, sequence, body)
 
-    async with joined(Watching(answer_delay=0.01), timeout=5.0) as (_, adapter):
+    async with joined(Watching(answer_delay=0.01)) as (_, adapter):
         assert outcomes(await adapter.send(batch(100))) == ACCEPTED
     assert max(seen) == 16
 
 
 async def test_a_client_that_exceeds_the_window_is_told_so() -> None:
-    async with joined(CmppSimulator(answer_delay=0.05), window=17, timeout=2.0) as (simulator, adapter):
-        results = await adapter.send(batch(40))
+    async with joined(CmppSimulator(answer_delay=0.05), window=17) as (simulator, adapter):
+        sending = asyncio.create_task(adapter.send(batch(40)))
+        [session] = simulator.sessions
+        await until(lambda: session.heard[Command.SUBMIT] >= 17)
+        # Whoever waits for the connection that rests meanwhile gets no turn any more.
+        await leap(TIMEOUT / 2)
+        results = await sending
     refused = [result for result in results if result.outcome is Outcome.REFUSED]
     assert refused
     told = {(result.fault, result.code): result.retry_after for result in refused}
     assert told.pop((Fault.THROTTLED, "8"))
-    # The others wait for the connection that rests, until their turn does not come any more.
     assert told.keys() <= {(Fault.THROTTLED, ""), (Fault.DEFERRED, "")}
     assert len(simulator.books.entries) == len(results) - len(refused)
 
 
 async def test_flow_control_slows_the_connection_and_it_recovers() -> None:
-    async with joined(timeout=4.0) as (_, adapter):
+    async with joined() as (_, adapter):
+        began = asyncio.get_running_loop().time()
         [result] = await adapter.send([make_message("a", magic("throttle"), "一")])
         assert (result.fault, result.code) == (Fault.THROTTLED, "8")
         assert result.retry_after is not None
-        began = asyncio.get_running_loop().time()
         assert outcomes(await adapter.send(batch(1))) == ACCEPTED
-        assert asyncio.get_running_loop().time() - began > 0.5
+        # The rest of a second begins with the refusal, however late the second message comes.
+        assert asyncio.get_running_loop().time() - began > 0.9
 
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 async def test_long_texts_arrive_whole_with_a_number_for_each_part(version: str) -> None:
-    async with joined(CmppSimulator(trickle=True), version=version, connections=2, timeout=3.0) as (
+    async with joined(CmppSimulator(trickle=True), version=version, connections=2) as (
         simulator,
         adapter,
     ):
@@ -93,7 +99,7 @@ async def test_a_text_that_is_half_out_is_completed_after_flow_control() -> None
             await super().submit(session, sequence, body)
             self.faults = Faults()
 
-    async with joined(Choking(), timeout=4.0) as (simulator, adapter):
+    async with joined(Choking()) as (simulator, adapter):
         results = await adapter.send(batch(1, LONG))
     assert outcomes(results) == ACCEPTED
     assert (simulator.submits, len(simulator.books.entries)) == (4, 1)
@@ -102,7 +108,7 @@ async def test_a_text_that_is_half_out_is_completed_after_flow_control() -> None
 async def test_one_text_goes_to_many_numbers_at_once() -> None:
     numbers = [mobile(n) for n in range(250)] + [mobile(0)]
     messages = [make_message(message_key(n), number, LONG) for n, number in enumerate(numbers)]
-    async with joined(numbers_per_submit=100, timeout=3.0) as (simulator, adapter):
+    async with joined(numbers_per_submit=100) as (simulator, adapter):
         results = await adapter.send(messages)
     assert outcomes(results) == ACCEPTED
     assert simulator.submits == 3 * 3
@@ -121,24 +127,25 @@ async def test_one_bad_number_of_many_costs_only_itself() -> None:
 
 
 async def test_what_got_no_answer_is_unknown_and_never_repeated() -> None:
-    async with joined(CmppSimulator(faults=Faults(slow_seconds=30.0))) as (simulator, adapter):
-        results = await adapter.send([make_message("a", magic("slow"), "一"), *batch(3)])
+    async with joined(CmppSimulator(faults=Faults(slow_seconds=100 * TIMEOUT))) as (simulator, adapter):
+        sending = asyncio.create_task(adapter.send([make_message("a", magic("slow"), "一"), *batch(3)]))
+        await until(lambda: len(simulator.books.entries) == 4)
+        results = await hasten(sending, 1.5 * TIMEOUT)
         assert results[0].outcome is Outcome.UNKNOWN
         assert outcomes(results[1:]) == ACCEPTED
-        [session] = simulator.sessions
-        await asyncio.sleep(1.0)
-        assert session.heard[Command.SUBMIT] == 4
+        await leap(5 * TIMEOUT)
+        assert simulator.submits == 4
 
 
 async def test_a_break_leaves_what_was_out_unknown_and_the_rest_goes_on() -> None:
-    async with joined(timeout=2.0) as (_, adapter):
+    async with joined() as (_, adapter):
         messages = [*batch(3), make_message("x", magic("drop_after"), "税务提醒")]
         assert (await adapter.send(messages))[3].outcome is Outcome.UNKNOWN
         assert outcomes(await adapter.send(batch(20))) == ACCEPTED
 
 
 async def test_the_gateways_leave_is_answered_and_another_connection_opened() -> None:
-    async with joined(timeout=2.0) as (simulator, adapter):
+    async with joined() as (simulator, adapter):
         first = set(simulator.sessions)
         simulator.order("terminate")
         await until(lambda: not simulator.sessions & first)
@@ -164,10 +171,11 @@ async def test_a_silent_gateway_is_left_and_tried_again() -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    adapter = Cmpp(make_config(where, heartbeat=0.05, timeout=0.1))
+    adapter = Cmpp(make_config(where, heartbeat=TIMEOUT))
     await adapter.open()
     adapter.listen(nobody)
-    await until(lambda: len(accepted) >= 2, 10)
+    # A beat of silence, three questions that each get their patience of two time-outs, a look around.
+    await pass_until(lambda: len(accepted) >= 2, 8 * TIMEOUT, 5.0)
     await adapter.close()
     server.close()
 
@@ -175,9 +183,9 @@ async def test_a_silent_gateway_is_left_and_tried_again() -> None:
 async def test_a_connection_that_nobody_listens_on_is_left_when_it_idles() -> None:
     async with gateway() as (simulator, where):
         host, _, port = where.partition(":")
-        peer = Peer(host, int(port), 16, 0.1, 1.0, idle=0.2)
+        peer = Peer(host, int(port), 16, 0.1, TIMEOUT, idle=0.2)
         dialect = CmppDialect("900001", "888888", LAYOUTS["3.0"], False, lambda: datetime.now(UTC))
-        pool = Pool(peer, dialect, 1, lambda line, frame: None, 1.0)
+        pool = Pool(peer, dialect, 1, lambda line, frame: None, TIMEOUT)
         await pool.open()
         [session] = simulator.sessions
         await until(lambda: session.heard[Command.TERMINATE] == 1)
@@ -246,9 +254,12 @@ async def test_nothing_is_acknowledged_before_it_is_durable() -> None:
             raise OSError("the database is away")
         return adapter.parse(request).reply
 
-    async with joined(CmppSimulator(answer_timeout=0.2)) as (simulator, adapter):
+    async with joined(CmppSimulator(answer_timeout=TIMEOUT)) as (simulator, adapter):
         adapter.listen(keep)
         await adapter.send(batch(1))
+        for times in (1, 2):
+            await until(lambda times=times: len(taken) == times)
+            await leap(TIMEOUT)
         await until(lambda: simulator.reports_answered == 1)
         assert len(taken) == 3
         assert len(set(taken)) == 1
@@ -262,10 +273,9 @@ async def test_the_parts_of_a_long_reply_meet_from_two_connections() -> None:
         heard.extend(parsed.inbound)
         return parsed.reply
 
-    async with joined(connections=2, timeout=5.0) as (simulator, adapter):
+    async with joined(connections=2) as (simulator, adapter):
         adapter.listen(keep)
-        await until(lambda: len(simulator.sessions) == 2)
-        await asyncio.sleep(0.05)
+        await until(lambda: sum(bool(session.version) for session in simulator.sessions) == 2)
         simulator.uplink({"address": mobile(1), "text": LONG})
         await until(lambda: bool(heard))
         await until(lambda: not any(session.unanswered for session in simulator.sessions))
@@ -285,8 +295,8 @@ async def test_a_reply_whose_end_never_comes_is_handed_on_in_time() -> None:
             if not delivery.fields["udhi"] or delivery.content(True)[5] == 1:
                 super().send_later(delivery)
 
-    async with joined(Forgetful(), timeout=0.3) as (simulator, adapter):
+    async with joined(Forgetful()) as (simulator, adapter):
         adapter.listen(keep)
         simulator.uplink({"address": mobile(1), "text": "退订" + "。" * 100})
-        await until(lambda: bool(heard))
+        await pass_until(lambda: bool(heard), TIMEOUT + 1)
     assert heard[0].text.startswith("退订")

@@ -114,7 +114,7 @@ async def test_results_tell_what_became_of_a_notice() -> None:
     now, far = [1_714_037_059.0], 24 * 3600.0
     account = Account(token_seconds=1e6)
     simulator = DingtalkSimulator(Faults(receipt_delay=5.0), account, clock=lambda: now[0])
-    adapter = Dingtalk(make_config(await simulator.start(), timeout=2.0))
+    adapter = Dingtalk(make_config(await simulator.start()))
     simulator.faults = replace(simulator.faults, read=0.5, seed=3)
     batch = [Outbound(message_key(n), f"user{n}", "提醒") for n in range(12)]
     batch.append(Outbound(message_key(12), "x-13800000006", "提醒"))
@@ -260,7 +260,7 @@ async def test_it_runs_alone() -> None:
     task = asyncio.create_task(run_alone("dingtalk", 0, stop, addresses.append))
     while not addresses:
         await asyncio.sleep(0.01)
-    adapter = Dingtalk(make_config(addresses[0].split()[1].partition("，")[0], timeout=5.0))
+    adapter = Dingtalk(make_config(addresses[0].split()[1].partition("，")[0]))
     await adapter.check()
     await adapter.close()
     stop.set()

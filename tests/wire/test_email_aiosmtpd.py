@@ -131,7 +131,7 @@ def texts(mail: EmailMessage) -> dict[str, str]:
 async def test_mails_arrive_as_they_were_meant(pipelining: bool) -> None:
     handler = Mailbox(pipelining)
     async with serving(handler) as where:
-        adapter = EmailSmtp(make_config(where, timeout=5.0))
+        adapter = EmailSmtp(make_config(where))
         batch = [
             Outbound(
                 message_key(n),
@@ -166,7 +166,7 @@ async def test_mails_arrive_as_they_were_meant(pipelining: bool) -> None:
 async def test_a_refused_recipient_spoils_nothing(pipelining: bool) -> None:
     handler = Mailbox(pipelining)
     async with serving(handler) as where:
-        adapter = EmailSmtp(make_config(where, connections=1, timeout=5.0))
+        adapter = EmailSmtp(make_config(where, connections=1))
         addresses = ["a@example.com", "nobody@example.com", "nobody@example.com", "b@example.com"]
         batch = [make_message(message_key(n), address, "正文") for n, address in enumerate(addresses)]
         results = await adapter.send(batch)
@@ -183,7 +183,7 @@ async def test_a_refused_recipient_spoils_nothing(pipelining: bool) -> None:
 async def test_international_local_part() -> None:
     handler = Mailbox()
     async with serving(handler) as where:
-        adapter = EmailSmtp(make_config(where, timeout=5.0))
+        adapter = EmailSmtp(make_config(where))
         [result] = await adapter.send([make_message(message_key(0), "张三@example.com", "正文")])
         await adapter.close()
     assert result.outcome is Outcome.ACCEPTED
@@ -219,7 +219,7 @@ async def test_a_certificate_that_nobody_vouches_for(mode: str, server_context: 
     options = {"tls_context": server_context} if mode == "starttls" else {}
     handler = Mailbox()
     async with serving(handler, server_context if mode == "implicit" else None, **options) as where:
-        adapter = EmailSmtp(make_config(where, tls=mode, timeout=5.0))
+        adapter = EmailSmtp(make_config(where, tls=mode))
         with pytest.raises(GatewayError, match="证书不可信") as caught:
             await adapter.check()
         assert caught.value.fault is Fault.MISCONFIGURED
@@ -231,7 +231,7 @@ async def test_a_certificate_that_nobody_vouches_for(mode: str, server_context: 
 async def test_its_size_limit_is_kept() -> None:
     handler = Mailbox()
     async with serving(handler, data_size_limit=4000) as where:
-        adapter = EmailSmtp(make_config(where, timeout=5.0))
+        adapter = EmailSmtp(make_config(where))
         big = make_message(message_key(0), "a@example.com", "长" * 3000)
         small = make_message(message_key(1), "b@example.com", "短")
         results = await adapter.send([big, small])

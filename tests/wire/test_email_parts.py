@@ -99,7 +99,7 @@ async def test_what_is_no_attachment_is_refused_before_anything_leaves(
 ) -> None:
     handler = Mailbox()
     async with serving(handler) as where:
-        adapter = EmailSmtp(make_config(where, timeout=5.0))
+        adapter = EmailSmtp(make_config(where))
         [result] = await adapter.send([replace(LETTER, key=message_key(0), attachments=attachments)])
         await adapter.close()
     assert (result.outcome, result.code) == (Outcome.REFUSED, "attachments")
@@ -157,7 +157,7 @@ async def received(kind: str, message: Outbound) -> bytes:
     handler = Mailbox(pipelining=True)
     async with serving(handler) as where:
         signing = {"dkim_selector": "s1", "dkim_private_key": pem(KEYS[kind])}
-        adapter = EmailSmtp(make_config(where, timeout=5.0, **signing))
+        adapter = EmailSmtp(make_config(where, **signing))
         [result] = await adapter.send([message])
         await adapter.close()
     assert result.outcome is Outcome.ACCEPTED

@@ -159,7 +159,7 @@ async def test_throttled_by_the_server_as_a_whole() -> None:
 @pytest.mark.parametrize("pipelining", [True, False])
 async def test_many_over_few_connections(pipelining: bool) -> None:
     async with relay(pipelining=pipelining) as (simulator, where):
-        adapter = EmailSmtp(make_config(where, messages_per_connection=30, timeout=5.0))
+        adapter = EmailSmtp(make_config(where, messages_per_connection=30))
         batch = batch_of(200)
         results = await adapter.send(batch)
         assert {r.outcome for r in results} == {Outcome.ACCEPTED}
@@ -171,7 +171,7 @@ async def test_many_over_few_connections(pipelining: bool) -> None:
 
 async def test_parallel_batches_share_the_connections() -> None:
     async with relay() as (simulator, where):
-        adapter = EmailSmtp(make_config(where, connections=2, timeout=5.0))
+        adapter = EmailSmtp(make_config(where, connections=2))
         batch = batch_of(120)
         done = await asyncio.gather(*(adapter.send(batch[at : at + 30]) for at in range(0, 120, 30)))
         assert {r.outcome for results in done for r in results} == {Outcome.ACCEPTED}
@@ -183,7 +183,7 @@ async def test_parallel_batches_share_the_connections() -> None:
 async def test_books_agree_under_faults() -> None:
     faults = Faults(drop_before=0.03, drop_after=0.03, error_after=0.02, throttle=0.02, reject=0.05, seed=4)
     async with relay(faults=faults) as (simulator, where):
-        adapter = EmailSmtp(make_config(where, timeout=20.0))
+        adapter = EmailSmtp(make_config(where))
         batch = batch_of(600)
         results = await adapter.send(batch)
         booked = {entry.key for entry in simulator.books.entries}
@@ -299,7 +299,7 @@ async def test_a_slow_relay_holds_a_batch_no_longer_than_promised() -> None:
             writer.write(b"250 ok\r\n")
 
     async with scripted(script) as where:
-        adapter = EmailSmtp(make_config(where, connections=2, timeout=0.5))
+        adapter = EmailSmtp(make_config(where, connections=2))
         began = time.monotonic()
         results = await adapter.send(batch_of(60))
         assert time.monotonic() - began < 1.0

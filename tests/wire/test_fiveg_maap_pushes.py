@@ -18,6 +18,7 @@ from channels.fiveg_maap.pushes import FILE_TYPE, RESPONSE_TYPE, SPAM_TYPE
 from channels.http import Http
 from outreach.rehearsal import run_alone
 
+from .clock import LONGEST, TIMEOUT
 from .fiveg_maap import ACCOUNT, KEY, NOW, SAMPLES, address, batch, config, offline, push
 
 REF = message_id(KEY)
@@ -212,12 +213,12 @@ def test_sources_of_pushes(remote: str, known: bool) -> None:
 async def test_the_simulator_runs_alone() -> None:
     stop, told = asyncio.Event(), asyncio.Queue[str]()
     running = asyncio.create_task(run_alone("fiveg_maap", 0, stop, told.put_nowait))
-    line = await asyncio.wait_for(told.get(), 5)
+    line = await asyncio.wait_for(told.get(), LONGEST)
     url = line.split()[1].partition("，")[0]
     adapter = FivegMaap(config(url))
     await adapter.check()
     [result] = await adapter.send(batch(1))
-    http = Http(5.0, 1)
+    http = Http(TIMEOUT, 1)
     answer = await http.request("GET", f"{url}/_sim/books")
     [entry] = orjson.loads(answer.body)["entries"]
     assert (entry["address"], entry["key"]) == (address(0), result.ref)

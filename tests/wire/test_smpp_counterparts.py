@@ -111,7 +111,7 @@ async def test_our_adapter_works_with_a_foreign_centre() -> None:
     received: list[Any] = []
     receipts: list[Receipt] = []
     async with foreign_centre(received) as where:
-        adapter = Smpp(make_config(where, timeout=3.0))
+        adapter = Smpp(make_config(where))
 
         async def keep(request: WebhookRequest) -> WebhookReply:
             parsed = adapter.parse(request)

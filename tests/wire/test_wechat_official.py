@@ -36,7 +36,7 @@ class TestWechatOfficialPushes(PushConformance):
 
 async def test_one_token_for_all_who_wait() -> None:
     simulator = WechatOfficialSimulator()
-    adapter = WechatOfficial(make_config(await simulator.start(), timeout=5.0))
+    adapter = WechatOfficial(make_config(await simulator.start()))
     issued = await asyncio.gather(*(adapter._client.token() for _ in range(50)))
     assert len(set(issued)) == 1
     assert simulator.tokens.asked == 1
@@ -125,7 +125,7 @@ async def test_key_is_forgotten_after_ten_minutes() -> None:
 async def test_unknown_outcomes_may_be_sent_again() -> None:
     faults = Faults(drop_before=0.2, drop_after=0.2, error_after=0.1, seed=5)
     simulator = WechatOfficialSimulator(faults)
-    adapter = WechatOfficial(make_config(await simulator.start(), timeout=5.0))
+    adapter = WechatOfficial(make_config(await simulator.start()))
     batch = [make_message(message_key(n), f"oTaxpayer_{n:06d}", "提醒") for n in range(300)]
     left, rounds = batch, 0
     while left and rounds < 12:
@@ -255,7 +255,7 @@ def test_configuration_is_checked() -> None:
 
 async def test_simulator_keeps_up() -> None:
     simulator = WechatOfficialSimulator(Faults(silent=1.0), Account(daily_quota=10**6))
-    adapter = WechatOfficial(make_config(await simulator.start(), timeout=10.0))
+    adapter = WechatOfficial(make_config(await simulator.start()))
     batch = [make_message(message_key(n), f"oTaxpayer_{n:06d}", "提醒") for n in range(2000)]
     began = time.process_time()
     await adapter.send(batch)

@@ -13,6 +13,7 @@ from channels.gateways.base import Faults
 from channels.gateways.wechat_official import WechatOfficialSimulator
 from channels.wechat_official import WechatSubscription
 
+from .clock import SLOW
 from .conformance import AdapterConformance, Bench
 from .hooks import Hooks
 from .wechat_official import FATES, make_config, make_message, sim_of
@@ -22,9 +23,9 @@ SAMPLE = Path(__file__).parent / "samples" / "wechat_subscription" / "bizsend.js
 
 @pytest.fixture(name="bench")
 async def subscription_bench() -> AsyncIterator[Bench]:
-    simulator = WechatOfficialSimulator(Faults(slow_seconds=3.0))
+    simulator = WechatOfficialSimulator(Faults(slow_seconds=SLOW))
     url = await simulator.start()
-    adapter = WechatSubscription(make_config(url, timeout=2.0))
+    adapter = WechatSubscription(make_config(url))
     unreachable = WechatSubscription(make_config("http://127.0.0.1:9"))
     stranger = WechatSubscription(make_config(url, app_secret="wrong"))
     await adapter.open()

@@ -38,7 +38,7 @@ class TestWecom(AdapterConformance):
 async def test_processes_share_one_token() -> None:
     simulator, store = WecomSimulator(), LocalTokens()
     url = await simulator.start()
-    adapters = [Wecom(make_config(url, timeout=5.0), store) for _ in range(3)]
+    adapters = [Wecom(make_config(url), store) for _ in range(3)]
     await asyncio.gather(*(adapter.open() for adapter in adapters for _ in range(20)))
     assert simulator.tokens.asked == 1
     for adapter in adapters:
@@ -119,7 +119,7 @@ async def test_the_same_message_is_forgotten_after_four_hours() -> None:
 async def test_an_equal_message_sent_again_is_delivered_once() -> None:
     faults = Faults(drop_before=0.2, drop_after=0.2, error_after=0.1, seed=5)
     simulator = WecomSimulator(faults)
-    adapter = Wecom(make_config(await simulator.start(), timeout=5.0))
+    adapter = Wecom(make_config(await simulator.start()))
     batch = [Outbound(message_key(n), f"Staff.{n:06d}", "提醒") for n in range(200)]
     left, rounds = batch, 0
     while left and rounds < 12:
@@ -250,7 +250,7 @@ async def test_it_runs_alone() -> None:
     task = asyncio.create_task(run_alone("wecom", 0, stop, addresses.append))
     while not addresses:
         await asyncio.sleep(0.01)
-    adapter = Wecom(make_config(addresses[0].split()[1].partition("，")[0], timeout=5.0))
+    adapter = Wecom(make_config(addresses[0].split()[1].partition("，")[0]))
     await adapter.check()
     await adapter.close()
     stop.set()

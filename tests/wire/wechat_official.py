@@ -13,6 +13,7 @@ from channels.gateways.wechat_official import DEMO_TEMPLATES, Account, WechatOff
 from channels.gateways.wechat_official.pushes import encrypt
 from channels.wechat_official import WechatOfficial, WechatOfficialConfig
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 
@@ -30,7 +31,7 @@ def make_config(url: str, **changes: Any) -> WechatOfficialConfig:
         "app_secret": account.app_secret,
         "callback_token": account.callback_token,
         "encoding_aes_key": account.encoding_aes_key,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
     }
     return WechatOfficialConfig(**{**settings, **changes})
 
@@ -49,9 +50,9 @@ def forge(request: WebhookRequest) -> WebhookRequest:
 async def wechat_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
-    simulator = WechatOfficialSimulator(Faults(slow_seconds=3.0), callback_url=f"{base}/hooks/7")
+    simulator = WechatOfficialSimulator(Faults(slow_seconds=SLOW), callback_url=f"{base}/hooks/7")
     url = await simulator.start()
-    adapter = WechatOfficial(make_config(url, timeout=2.0))
+    adapter = WechatOfficial(make_config(url))
     unreachable = WechatOfficial(make_config("http://127.0.0.1:9"))
     stranger = WechatOfficial(make_config(url, app_secret="wrong"))
     hooks.adapter = adapter

@@ -13,6 +13,7 @@ from channels.gateways.wechat_official.pushes import encrypt
 from channels.gateways.wecom import Account, WecomSimulator
 from channels.wecom import Wecom, WecomConfig
 
+from .clock import SLOW, TIMEOUT
 from .conformance import Bench
 from .hooks import Hooks
 
@@ -29,7 +30,7 @@ def make_config(url: str, **changes: Any) -> WecomConfig:
         "agent_id": ACCOUNT.agent_id,
         "callback_token": ACCOUNT.callback_token,
         "encoding_aes_key": ACCOUNT.encoding_aes_key,
-        "timeout": 0.4,
+        "timeout": TIMEOUT,
     }
     return WecomConfig(**{**settings, **changes})
 
@@ -43,9 +44,9 @@ def forge(request: WebhookRequest) -> WebhookRequest:
 async def wecom_bench() -> AsyncIterator[Bench]:
     hooks = Hooks()
     base = await hooks.start()
-    simulator = WecomSimulator(Faults(slow_seconds=3.0), callback_url=f"{base}/hooks/7")
+    simulator = WecomSimulator(Faults(slow_seconds=SLOW), callback_url=f"{base}/hooks/7")
     url = await simulator.start()
-    adapter = Wecom(make_config(url, timeout=2.0))
+    adapter = Wecom(make_config(url))
     unreachable = Wecom(make_config("http://127.0.0.1:9"))
     stranger = Wecom(make_config(url, corp_secret="wrong"))
     hooks.adapter = adapter

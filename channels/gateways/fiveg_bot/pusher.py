@@ -86,7 +86,7 @@ class Pusher:
 
     def later(self, status: Status, delay: float) -> None:
         """Push a status after a while."""
-        heapq.heappush(self._due, (time.monotonic() + delay, next(self._order), status))
+        heapq.heappush(self._due, (_now() + delay, next(self._order), status))
 
     def post(self, template: str, document: Mapping[str, Any]) -> None:
         """Push a document of its own at once."""
@@ -122,7 +122,7 @@ class Pusher:
                 self._spawn(self.push(ripe[start : start + self._batch]))
 
     def _ripe(self) -> list[Status]:
-        now, ripe = time.monotonic(), []
+        now, ripe = _now(), []
         while self._due and self._due[0][0] <= now:
             ripe.append(heapq.heappop(self._due)[2])
         return ripe
@@ -160,6 +160,10 @@ class Pusher:
                 self.verified.set()
                 return
             await asyncio.sleep(pause)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _echoes(response: Response, echo: str, app_id: str) -> bool:
