@@ -176,7 +176,7 @@ async def test_a_silent_gateway_is_left_and_tried_again() -> None:
     adapter.listen(nobody)
     # A beat of silence, three questions that each get their patience of two time-outs, a look around.
     await pass_until(lambda: len(accepted) >= 2, 8 * TIMEOUT, 5.0)
-    await adapter.close()
+    await hasten(asyncio.create_task(adapter.close()), TIMEOUT)
     server.close()
 
 

@@ -199,7 +199,7 @@ async def test_encrypted_and_logged_in(
     options: dict[str, Any] = {"authenticator": authenticator, "auth_required": True}
     options |= {"tls_context": server_context} if mode == "starttls" else {"auth_require_tls": False}
     async with serving(handler, server_context if mode == "implicit" else None, **options) as where:
-        account = {"tls": mode, "ca_file": str(certificate), "username": "sender", "timeout": 5.0}
+        account = {"tls": mode, "ca_file": str(certificate), "username": "sender"}
         adapter = EmailSmtp(make_config(where, password="密码", **account))
         await adapter.check()
         batch = [make_message(message_key(n), f"a{n}@example.com", "正文") for n in range(30)]

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from channels.gateways.http_server import HttpServer, cut_connection
 from channels.http import Http, MaybeSent, NotSent
 
+from .clock import TIMEOUT, hasten, leap, settle, standing_still
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: a\r\n\r\nok"
@@ -64,8 +66,20 @@ def answering(*answers: bytes, seen: list[bytes] | None = None) -> Talk:
     return talk
 
 
+class Silence:
+    """Reads a request and never answers. `begun`: it has read one."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        self.begun.set()
+        await reader.read()
+
+
 @asynccontextmanager
-async def client(timeout: float = 0.5, connections: int = 4) -> AsyncIterator[Http]:
+async def client(timeout: float = TIMEOUT, connections: int = 4) -> AsyncIterator[Http]:
     """A client that is closed afterwards."""
     http = Http(timeout, connections)
     try:
@@ -101,22 +115,31 @@ async def test_every_framing_of_a_body_is_read(answer: bytes, body: bytes) -> No
 
 
 async def test_connections_are_kept_and_given_up_before_the_server_does() -> None:
-    opened = 0
+    opened = answered = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal opened
+        nonlocal opened, answered
         opened += 1
         await answering(OK, OK, OK)(reader, writer)
+        answered += 3
+        writer.close()
 
     async with client() as http, serving(talk) as url:
-        for _ in range(3):
+        # A connection that is idle while the machine stands still would be given up as well.
+        with standing_still():
+            for _ in range(3):
+                await http.request("GET", url)
+            assert opened == 1
+            while not answered:
+                await settle()
+            await settle()
             await http.request("GET", url)
-        assert opened == 1
-        await asyncio.sleep(0.05)
-        await http.request("GET", url)
-        assert opened == 2
-        await asyncio.sleep(3.2)
-        await http.request("GET", url)
+            assert opened == 2
+            await leap(2.9)
+            await http.request("GET", url)
+            assert opened == 2
+            await leap(3.1)
+            await http.request("GET", url)
     assert opened == 3
 
 
@@ -135,19 +158,20 @@ async def test_no_more_connections_than_allowed_and_everybody_gets_a_turn() -> N
         finally:
             open_now -= 1
 
-    async with client(timeout=5.0, connections=3) as http, serving(talk) as url:
+    async with client(connections=3) as http, serving(talk) as url:
         responses = await asyncio.gather(*(http.request("GET", url) for _ in range(60)))
     assert [response.status for response in responses] == [200] * 60
     assert most == 3
 
 
 async def test_whoever_gets_no_connection_has_sent_nothing() -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        await asyncio.sleep(60)
-
-    async with client(timeout=0.3, connections=1) as http, serving(talk) as url:
-        ends = await asyncio.gather(*(http.request("GET", url) for _ in range(2)), return_exceptions=True)
+    silence = Silence()
+    async with client(connections=1) as http, serving(silence) as url:
+        both = [asyncio.create_task(http.request("GET", url)) for _ in range(2)]
+        asked = asyncio.create_task(asyncio.wait(both))
+        await silence.begun.wait()
+        done, _ = await hasten(asked, TIMEOUT)
+    ends = [task.exception() for task in done]
     assert sorted(type(end).__name__ for end in ends) == ["MaybeSent", "NotSent"]
 
 
@@ -186,17 +210,10 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.transport.abort()
 
 
-async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads the request and never answers."""
-    await read_request(reader)
-    await asyncio.sleep(60)
-
-
 @pytest.mark.parametrize(
     "talk",
     [
         hang_up,
-        stay_silent,
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"),
         answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
         answering(b"SSH-2.0-OpenSSH_9\r\n\r\n"),
@@ -209,29 +226,42 @@ async def test_what_may_have_been_read_is_in_doubt(talk: Talk) -> None:
             await http.request("POST", url, body=b"x")
 
 
+async def test_what_is_not_answered_in_time_is_in_doubt() -> None:
+    silence = Silence()
+    async with client() as http, serving(silence) as url:
+        asked = asyncio.create_task(http.request("POST", url, body=b"x"))
+        await silence.begun.wait()
+        with pytest.raises(MaybeSent, match="time-out"):
+            await hasten(asked, TIMEOUT)
+
+
 async def test_a_cancelled_request_stays_cancelled_and_its_connection_is_not_used_again() -> None:
     answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate", OK]
+    read, cancelled = asyncio.Event(), asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         answer = answers.pop(0)
-        await asyncio.sleep(0.1 if answers else 0)
+        read.set()
+        await cancelled.wait()
         writer.write(answer)
         await writer.drain()
 
     async with client(connections=1) as http, serving(talk) as url:
         task = asyncio.create_task(http.request("GET", url))
-        await asyncio.sleep(0.05)
+        await read.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        cancelled.set()
         assert (await http.request("GET", url)).body == b"ok"
 
 
 async def test_closing_ends_what_is_under_way_in_doubt() -> None:
-    async with client() as http, serving(stay_silent) as url:
+    silence = Silence()
+    async with client() as http, serving(silence) as url:
         task = asyncio.create_task(http.request("GET", url))
-        await asyncio.sleep(0.05)
+        await silence.begun.wait()
         await http.close()
         with pytest.raises(MaybeSent):
             await task
@@ -294,7 +324,7 @@ async def talk_with_ourselves() -> None:
     """The client and the simulators' server, one request after the other and many at once."""
     server = HttpServer(echo)
     url = await server.start("127.0.0.1", 0)
-    async with client(timeout=10.0) as http:
+    async with client() as http:
         big = b"x" * 3_000_000
         answer = await http.request("POST", f"{url}/%E7%A8%8E?a", body=big)
         assert (answer.body, answer.headers["x-path"]) == (big, "/%E7%A8%8E")
