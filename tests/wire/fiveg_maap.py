@@ -14,7 +14,7 @@ from channels.gateways.http_server import HttpServer
 
 from .clock import SLOW, TIMEOUT
 from .conformance import Bench, message_key
-from .fiveg_bot import CARD, PNG, address, magic, plain, deaf_url
+from .fiveg_bot import CARD, PNG, address, deaf_url, magic, plain
 from .hooks import Hooks, read_request
 
 __all__ = ["CARD", "PNG", "address", "magic", "plain"]

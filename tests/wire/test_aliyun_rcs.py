@@ -1,5 +1,6 @@
 """What the adapter of Aliyun's 5G messages does beyond the conformance suite: bytes, check, pushes."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ from channels.errors import Fault, GatewayError
 from channels.gateways.aliyun_api.refusals import CODES
 
 from .aliyun_rcs import CODE, AliyunRcsBench, make_adapter, plain, run_bench
+from .clock import TIMEOUT, hasten, until
 from .conformance import message_key
 from .hostile import fuzz_pushes
 from .scripted import ScriptedGateway, push
@@ -111,9 +113,11 @@ async def test_codes_of_the_gateway(bench: AliyunRcsBench) -> None:
 
 
 async def test_what_gets_no_turn_is_deferred_and_certainly_unsent(bench: AliyunRcsBench) -> None:
-    adapter = make_adapter(bench.simulator.url, concurrency=1, timeout=0.5)
+    adapter = make_adapter(bench.simulator.url, concurrency=1)
     batch = [bench.doomed("slow", 0), bench.one(1), bench.one(2)]
-    results = await adapter.send(batch)
+    sending = asyncio.create_task(adapter.send(batch))
+    await until(lambda: bench.booked(batch[0]) == 1)
+    results = await hasten(sending, 1.5 * TIMEOUT)
     await adapter.close()
     assert [r.outcome for r in results] == [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.REFUSED]
     assert {r.fault for r in results[1:]} == {Fault.DEFERRED}

@@ -22,6 +22,7 @@ from outreach.web.reads.templates import filings_of
 from tests import town
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
+from .clock import TIMEOUT
 from .scripted import SECRET
 
 CODE = "RCS_SMS_777"
@@ -92,7 +93,7 @@ async def staged(
             "access_key_secret": "testSecret",
             "sign_name": wire.rt.settings.signature,
             "callback_secret": SECRET,
-            "timeout": 2.0,
+            "timeout": TIMEOUT,
         }
         draft = GatewayDraft(
             "阿里云·5G消息", "aliyun_rcs", config, 100_000, 1000, quiet_seconds=1.0, secret=SECRET

@@ -19,6 +19,7 @@ from alibabacloud_dysmsapi20170525.models import (
 from alibabacloud_tea_openapi.utils_models import Config
 
 from .aliyun import SIGNATURE, AliyunBench, run_bench
+from .clock import LONGEST
 
 
 @pytest.fixture
@@ -34,6 +35,8 @@ def sdk_client(bench: AliyunBench, secret: str = "testSecret") -> Client:
             access_key_secret=secret,
             endpoint=bench.simulator.url.removeprefix("http://"),
             protocol="HTTP",
+            connect_timeout=int(LONGEST * 1000),
+            read_timeout=int(LONGEST * 1000),
         )
     )
 

@@ -1,5 +1,6 @@
 """What the Aliyun SMS adapter does beyond the conformance suite: runs, halving, classification, asking."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from channels.errors import Fault, GatewayError
 from channels.gateways.aliyun_api.refusals import CODES
 
 from .aliyun import AliyunBench, make_adapter, plain, run_bench
+from .clock import TIMEOUT, hasten, until
 from .conformance import message_key
 from .scripted import ScriptedGateway
 
@@ -157,9 +159,11 @@ async def test_refused_request_is_halved_not_sent_one_by_one() -> None:
 
 
 async def test_what_gets_no_turn_is_deferred_and_certainly_unsent(bench: AliyunBench) -> None:
-    adapter = make_adapter(bench.simulator.url, concurrency=1, numbers_per_request=1, timeout=0.5)
+    adapter = make_adapter(bench.simulator.url, concurrency=1, numbers_per_request=1)
     batch = [bench.doomed("slow", 0), bench.one(1), bench.one(2)]
-    results = await adapter.send(batch)
+    sending = asyncio.create_task(adapter.send(batch))
+    await until(lambda: bench.booked(batch[0]) == 1)
+    results = await hasten(sending, 1.5 * TIMEOUT)
     await adapter.close()
     assert [r.outcome for r in results] == [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.REFUSED]
     assert {r.fault for r in results[1:]} == {Fault.DEFERRED}

@@ -26,6 +26,7 @@ from channels.sending import Unreadable
 from channels.token_client import Answer, read_answer
 from outreach.rehearsal import run_alone
 
+from .clock import TIMEOUT
 from .conformance import AdapterConformance, Bench, message_key
 from .dingtalk import ACCOUNT, SAMPLES, adapter_of, dingtalk_bench, make_config, sim_of
 from .hostile import JSON
@@ -140,7 +141,7 @@ async def test_equal_content_would_be_delivered_once_a_day(bench: Bench) -> None
     results = [(await bench.adapter.send([message]))[0] for _ in range(2)]
     assert [r.outcome for r in results] == [Outcome.ACCEPTED] * 2
     assert bench.booked(message) == 1
-    await asyncio.sleep(bench.simulator.faults.receipt_delay)
+    await asyncio.sleep(2 * bench.simulator.faults.receipt_delay)
     [second] = await bench.adapter.query(
         [Query(message.key, message.address, datetime.now(UTC), results[1].ref)]
     )
@@ -232,7 +233,7 @@ def test_robot_signature_vector() -> None:
 
 
 async def test_the_robot_speaks(bench: Bench) -> None:
-    base, http, robot = sim_of(bench).control_url, Http(2.0), ACCOUNT.robot
+    base, http, robot = sim_of(bench).control_url, Http(TIMEOUT), ACCOUNT.robot
     for n in range(20):
         await tell_group(http, base, robot.access_token, robot.secret, f"第{n}条", time.time)
     assert [e.text for e in bench.simulator.books.entries if e.address == "robot"][:2] == ["第0条", "第1条"]

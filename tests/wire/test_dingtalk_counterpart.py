@@ -12,6 +12,7 @@ from channels.dingtalk import Dingtalk
 from channels.dingtalk.robot import sign_robot
 from channels.errors import WebhookRejected
 
+from .clock import LONGEST
 from .conformance import Bench
 from .dingtalk import ACCOUNT, FATES, dingtalk_bench, make_config, sim_of
 
@@ -28,7 +29,7 @@ NOTICES = "/topapi/message/corpconversation"
 
 @pytest.fixture
 def client(bench: Bench) -> Any:
-    made = sdk.AppKeyClient("dingcorp1", ACCOUNT.app_key, ACCOUNT.app_secret, timeout=5)
+    made = sdk.AppKeyClient("dingcorp1", ACCOUNT.app_key, ACCOUNT.app_secret, timeout=LONGEST)
     made.API_BASE_URL = sim_of(bench).control_url
     return made
 

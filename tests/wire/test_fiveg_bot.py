@@ -11,6 +11,7 @@ import pytest
 from channels.base import Card, Channel, DeliveryState, InboundKind, Outcome, Query
 from channels.errors import Fault, GatewayError
 from channels.fiveg_bot import FivegBot
+from channels.gateways.base import BookEntry
 from channels.gateways.fiveg_bot.accounts import Account
 from channels.tokens import LocalTokens
 
@@ -100,12 +101,18 @@ async def test_phone_that_stays_offline(settings: dict[str, bool], expected: Any
         assert await states(stage, len(expected)) == expected
 
 
-async def test_token_expires_in_the_middle_of_a_batch() -> None:
+async def test_token_expires_in_the_middle_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     async with run_stage({"concurrency": 8}) as stage:
-        sending = asyncio.create_task(stage.adapter.send(batch(200)))
-        await until(lambda: len(stage.simulator.books.entries) >= 50)
-        stage.simulator.tokens.expire()
-        results = await sending
+        books = stage.simulator.books
+        record = books.record
+
+        def expire_in_the_middle(**told: Any) -> BookEntry:
+            if len(books.entries) == 50:
+                stage.simulator.tokens.expire()
+            return record(**told)
+
+        monkeypatch.setattr(books, "record", expire_in_the_middle)
+        results = await stage.adapter.send(batch(200))
         assert {r.outcome for r in results} == {Outcome.ACCEPTED}
         assert [r.key for r in results] == [m.key for m in batch(200)]
         assert sorted(e.address for e in stage.simulator.books.entries) == [address(n) for n in range(200)]

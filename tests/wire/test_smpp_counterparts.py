@@ -21,7 +21,8 @@ from channels.smpp.codec import Place
 from channels.smpp.codes import MEANINGS
 from channels.smpp.submits import Submits, cut_for_phones, keep_whole
 
-from .cmpp import make_message, mobile, until
+from .clock import LONGEST, until
+from .cmpp import make_message, mobile
 from .smpp import ACCOUNT, make_config
 
 smpplib_client = pytest.importorskip("smpplib.client")
@@ -147,7 +148,7 @@ async def test_the_client_of_smpplib_sends_and_receives_at_our_centre() -> None:
 
 def speak(host: str, port: int, heard: list[bytes]) -> None:
     """Bind, send a long text, wait for the reports of its parts, unbind."""
-    client = smpplib_client.Client(host, port, timeout=5, allow_unknown_opt_params=True)
+    client = smpplib_client.Client(host, port, timeout=LONGEST, allow_unknown_opt_params=True)
     done = threading.Event()
 
     def receive(pdu: Any) -> int:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from channels.gateways.base import Faults
 from channels.gateways.smpp import Account, SmppSimulator, rules
 
+from .clock import TIMEOUT, leap, until
 from .cmpp import mobile
 
 BIND = b"taxbureau\0secret08\0\0\x34\0\0\0"
@@ -161,17 +162,17 @@ async def test_a_wrong_length_ends_the_connection(length: int) -> None:
 
 
 async def test_a_report_that_is_put_off_comes_again() -> None:
-    simulator = SmppSimulator(Faults(receipt_delay=0.0), answer_timeout=0.1)
+    simulator = SmppSimulator(Faults(receipt_delay=0.0), answer_timeout=TIMEOUT)
     async with hands(simulator) as one:
         one.writer.write(message(0x04, 7, submit()))
         heard = [await one.read(), await one.read()]
         assert sorted(command for command, _, _ in heard) == [0x05, 0x80000004]
         one.writer.write(struct.pack(">IIII", 17, 0x80000005, 0x64, 1) + b"\0")
+        await leap(TIMEOUT)
         assert (await one.read())[0] == 0x05
         assert simulator.reports_answered == 0
         one.writer.write(struct.pack(">IIII", 17, 0x80000005, 0, 1) + b"\0")
-        await asyncio.sleep(0.05)
-        assert simulator.reports_answered == 1
+        await until(lambda: simulator.reports_answered == 1)
 
 
 @given(st.binary(max_size=120) | st.tuples(st.integers(0, 70), st.binary(max_size=6)))

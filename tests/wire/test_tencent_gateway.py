@@ -24,6 +24,7 @@ from channels.http import Http
 from channels.tencent.client import Account, Client
 from outreach.rehearsal import run_alone
 
+from .clock import TIMEOUT
 from .conformance import message_key
 from .hooks import Hooks
 from .scripted import SECRET
@@ -295,7 +296,7 @@ def test_rate_of_requests() -> None:
 
 
 async def ask(url: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    http = Http(timeout=5.0, connections=1)
+    http = Http(timeout=TIMEOUT, connections=1)
     content = b"" if body is None else orjson.dumps(body)
     response = await http.request(method, f"{url}{path}", body=content)
     await http.close()
@@ -315,10 +316,10 @@ async def ask(url: str, method: str, path: str, body: Any = None) -> tuple[int, 
 async def test_refused_calls(bench: TencentBench, changes: dict[str, str], code: str) -> None:
     url = bench.simulator.control_url
     account = Account("testId", "testSecret", APP, "ap-guangzhou")
-    client = Client(url, account, timeout=5.0, concurrency=1)
+    client = Client(url, account, timeout=TIMEOUT, concurrency=1)
     body = orjson.dumps(GOOD)
     headers = {**client._sign("SendSms", body), **changes}
-    http = Http(timeout=5.0, connections=1)
+    http = Http(timeout=TIMEOUT, connections=1)
     response = await http.request("POST", url, headers=headers, body=body)
     await asyncio.gather(http.close(), client.close())
     told = orjson.loads(response.body)["Response"]

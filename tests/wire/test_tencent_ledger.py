@@ -20,6 +20,7 @@ from outreach.runtime import Runtime
 from tests import town
 from tests.integration.test_ledger import all_final, assert_sums, until, working
 
+from .clock import TIMEOUT
 from .scripted import SECRET
 from .tencent import APP
 
@@ -52,7 +53,7 @@ async def tencent_town(
         "sdk_app_id": APP,
         "sign_name": rt.settings.signature,
         "callback_secret": SECRET,
-        "timeout": 2.0,
+        "timeout": TIMEOUT,
     }
     draft = GatewayDraft(
         "腾讯云·短信", "tencent_sms", config, 100_000, 1000, quiet_seconds=1.0, secret=SECRET

@@ -14,6 +14,7 @@ import pytest
 
 from channels.gateways.tencent_sms import AccountLimits
 
+from .clock import LONGEST
 from .tencent import APP, SIGNATURE, TencentBench, run_bench
 
 NEEDED = "the client package tencentcloud-sdk-python-sms is not installed"
@@ -34,7 +35,7 @@ async def bench() -> AsyncIterator[TencentBench]:
 def sdk_client(bench: TencentBench, secret_key: str = "testSecret", region: str = "ap-guangzhou") -> Any:
     endpoint = bench.simulator.control_url.removeprefix("http://")
     profile = client_profile.ClientProfile(
-        httpProfile=http_profile.HttpProfile(protocol="http", endpoint=endpoint, reqTimeout=5)
+        httpProfile=http_profile.HttpProfile(protocol="http", endpoint=endpoint, reqTimeout=LONGEST)
     )
     return sms_client.SmsClient(credential.Credential("testId", secret_key), region, profile)
 

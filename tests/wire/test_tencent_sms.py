@@ -1,5 +1,6 @@
 """What the Tencent SMS adapter does beyond the conformance suite: requests, signature, halving, check."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from channels.tencent.requests import cut_requests
 from channels.tencent.signing import sign_request
 from channels.tencent.sms import TencentSms, TencentSmsConfig
 
+from .clock import TIMEOUT, hasten, until
 from .conformance import message_key
 from .scripted import ScriptedGateway
 from .tencent import (
@@ -216,9 +218,11 @@ async def test_refusal_of_the_content_is_not_halved() -> None:
 
 
 async def test_what_gets_no_turn_is_deferred_and_certainly_unsent(bench: TencentBench) -> None:
-    adapter = make_adapter(bench.simulator.control_url, concurrency=1, numbers_per_request=1, timeout=0.5)
+    adapter = make_adapter(bench.simulator.control_url, concurrency=1, numbers_per_request=1)
     batch = [bench.doomed("slow", 0), bench.one(1), bench.one(2)]
-    results = await adapter.send(batch)
+    sending = asyncio.create_task(adapter.send(batch))
+    await until(lambda: bench.booked(batch[0]) == 1)
+    results = await hasten(sending, 1.5 * TIMEOUT)
     await adapter.close()
     assert [r.outcome for r in results] == [Outcome.UNKNOWN, Outcome.REFUSED, Outcome.REFUSED]
     assert {r.fault for r in results[1:]} == {Fault.DEFERRED}
@@ -280,13 +284,15 @@ async def test_check_with_another_application(bench: TencentBench) -> None:
 
 
 async def test_overrun_is_throttled_and_certainly_unsent() -> None:
-    async with run_bench(limits=AccountLimits(qps=5)) as bench:
+    # One second and no other, whatever the machine does.
+    second = datetime.now(UTC)
+    async with run_bench(limits=AccountLimits(qps=5), now=lambda: second) as bench:
+        bench.adapter._client.now = lambda: second
         batch = [plain(message_key(n), f"139{n:08d}", f"纳税人{n}") for n in range(20)]
         results = await bench.adapter.send(batch)
         assert {r.fault for r in results if r.fault} == {Fault.THROTTLED}
         taken = sum(r.outcome is Outcome.ACCEPTED for r in results)
-        assert 5 <= taken <= 10, "of one second, or of two that it straddles"
-        assert taken == len(bench.simulator.books.entries)
+        assert taken == len(bench.simulator.books.entries) == 5
 
 
 @pytest.mark.parametrize(

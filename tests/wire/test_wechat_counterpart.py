@@ -15,6 +15,7 @@ from channels.gateways.wechat_official import Account, WechatOfficialSimulator
 from channels.gateways.wechat_official.pushes import encrypt, sign
 from channels.wechat_official import WechatOfficial
 
+from .clock import LONGEST
 from .conformance import Bench
 from .wechat_official import FATES, NOTICE, make_config, sim_of, wechat_bench
 
@@ -29,7 +30,7 @@ class Client(WeChatClient):  # type: ignore[misc]
 
     def __init__(self, base: str) -> None:
         self.API_BASE_URL = f"{base}/cgi-bin/"
-        super().__init__(ACCOUNT.app_id, ACCOUNT.app_secret, timeout=5)
+        super().__init__(ACCOUNT.app_id, ACCOUNT.app_secret, timeout=LONGEST)
 
     def fetch_access_token(self) -> Any:
         asked = {"grant_type": "client_credential", "appid": self.appid, "secret": self.secret}

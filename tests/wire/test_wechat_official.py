@@ -17,7 +17,7 @@ from channels.token_client import Answer
 from channels.wechat_official import WechatOfficial
 from channels.wechat_official.answers import result_of
 
-from .clock import TIMEOUT, hasten, until
+from .clock import LONGEST, TIMEOUT, hasten, until
 from .conformance import AdapterConformance, Bench, PushConformance, message_key
 from .wechat_official import make_config, make_message, sim_of, wechat_bench
 
@@ -265,7 +265,7 @@ async def test_simulator_keeps_up() -> None:
     began = time.process_time()
     await adapter.send(batch)
     assert len(simulator.books.entries) == 2000
-    # Adapter and simulator share this process; far below what one of them needs alone.
-    assert time.process_time() - began < 4.0
+    # No measure of speed, which is for the benches: what grows with the square of the number takes minutes.
+    assert time.process_time() - began < LONGEST
     await adapter.close()
     await simulator.stop()

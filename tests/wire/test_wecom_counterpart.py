@@ -13,6 +13,7 @@ from channels.base import InboundKind, WebhookRequest
 from channels.errors import WebhookRejected
 from channels.wecom import Wecom
 
+from .clock import LONGEST
 from .conformance import Bench
 from .wecom import ACCOUNT, FATES, adapter_of, make_config, sim_of, wecom_bench
 
@@ -26,7 +27,7 @@ class Client(WeChatClient):  # type: ignore[misc]
 
     def __init__(self, base: str) -> None:
         self.API_BASE_URL = f"{base}/cgi-bin/"
-        super().__init__(ACCOUNT.corp_id, ACCOUNT.corp_secret, timeout=5)
+        super().__init__(ACCOUNT.corp_id, ACCOUNT.corp_secret, timeout=LONGEST)
 
     def fetch_access_token(self) -> Any:
         asked = {"corpid": self.corp_id, "corpsecret": self.secret}
