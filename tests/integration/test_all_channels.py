@@ -70,7 +70,7 @@ async def test_a_campaign_over_all_channels_loses_nobody_and_tells_nobody_twice(
         ticker = town.ticker(stage.rt)
         async with working(stage.rt):
             assert await tick(ticker) == 7000
-            await until(lambda: at_rest(stage.rt, ticker), 60)
+            await until(lambda: at_rest(stage.rt, ticker), 180)
         sums = await compare(stage)
     assert sums.keys() == ADAPTERS
     assert all((one.lost, one.twice, one.unexpected) == (0, 0, 0) for one in sums.values()), sums

@@ -298,10 +298,10 @@ async def test_workers_of_their_own_carry_a_round_past_a_broken_account(rt: Runt
     # Of the eight batches at each account no more are opened at the broken one than there are senders.
     async with paired(rt, 16_000, faults=BROKEN, quiet_seconds=0.5) as pair:
         async with working(pair.rt):
-            await until(lambda: _sent(rt, 9000), 40)
+            await until(lambda: _sent(rt, 9000), 180)
             assert await pair.breaker(pair.one) != "closed"
             pair.simulators[pair.one].faults = Faults()
-            await until(lambda: _sent(rt, 16_000), 60)
+            await until(lambda: _sent(rt, 16_000), 180)
         counts = Counter(pair.addresses(pair.one) + pair.addresses(pair.other))
         assert len(counts) == 16_000
         assert max(counts.values()) == 1

@@ -112,7 +112,7 @@ async def test_a_killed_worker_sends_nothing_twice_and_the_unknown_are_listed(rt
         await tick(town.ticker(short))
         for share in (300, 700):
             with worker(short):
-                await until(lambda share=share: booked(stage, share), 60)
+                await until(lambda share=share: booked(stage, share))
         with worker(short):
             await until(lambda: settled(rt), 90)
         numbers = Counter(stage.booked())

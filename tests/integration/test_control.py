@@ -42,7 +42,7 @@ async def under_load(rt: Runtime, channel: str, adapter: str) -> AsyncIterator[t
         worker = await asyncio.create_subprocess_exec(*command, env=environ)
         try:
             books = wire.simulators[adapter].books
-            await until(lambda: _has(books, 1200), 30)
+            await until(lambda: _has(books, 1200))
             yield wire, books
         finally:
             worker.kill()
@@ -75,12 +75,12 @@ async def test_a_pause_stops_within_two_seconds_and_resuming_sends_the_rest_once
         held = await stands_still(books)
         assert 1200 <= held < COUNT
         await resume_round(wire.rt, 1, "planner")
-        await until(lambda: _has(books, held + 300), 10)
+        await until(lambda: _has(books, held + 300))
         await pause_round(wire.rt, 1, "planner")
         assert held + 300 <= await stands_still(books) < COUNT
         await rt.db.execute("update gateway set rate = 100000, burst = 10000")
         await resume_round(wire.rt, 1, "planner")
-        await until(lambda: all_arrived(rt), 60)
+        await until(lambda: all_arrived(rt))
         counts = Counter(entry.address for entry in books.entries)
         assert len(counts) == COUNT
         assert max(counts.values()) == 1
@@ -96,7 +96,7 @@ async def test_a_cancelled_round_stops_within_two_seconds_and_ends_with_its_sums
                 await tick(town.ticker(wire.rt))
                 await asyncio.sleep(0.2)
         await wire.quiesce()
-        await until(lambda: _settled(rt, held), 10)
+        await until(lambda: _settled(rt, held))
         assert len(books.entries) == held
         for audit in await audit_everything(rt):
             assert audit.agrees, [check for check in audit.checks if not check.agrees]

@@ -50,10 +50,10 @@ async def test_reports_of_messages_outside_any_round_find_them(rt: Runtime, adap
         )
         assert [await send(person_id=person) for person in (1, 2, 2, 3)] == [True] * 4
         await try_out(rt, fleet)
-        await until(lambda: reported(rt, 5), 60)
+        await until(lambda: reported(rt, 5))
         await town.launch(rt, ["sms"])
         await tick(town.ticker(rt))
-        await until(lambda: all_final(rt), 60)
+        await until(lambda: all_final(rt))
         (books,) = await compare_books(rt, {adapter: stage.simulator.control_url})
         listening.cancel()
         await fleet.close()
@@ -72,7 +72,7 @@ async def test_the_books_tell_what_was_lost_doubled_or_never_ours(rt: Runtime, a
         await town.launch(rt, ["sms"])
         async with working(rt):
             await tick(town.ticker(rt))
-            await until(lambda: all_final(rt), 60)
+            await until(lambda: all_final(rt))
         books, control = stage.simulator.books, {adapter: stage.simulator.control_url}
         (found,) = await compare_books(rt, control)
         assert (found.equal, found.booked, found.held) == (True, 12, 12)

@@ -84,12 +84,12 @@ async def test_a_slow_account_leaves_senders_to_the_others(rt: Runtime) -> None:
         await town.launch(wire.rt, ["sms"], code="slow", kind="policy_push")
         await tick(town.ticker(wire.rt))
         async with working(wire.rt):
-            await until(lambda: _in_hand(rt, slow, 1), 10)
+            await until(lambda: _in_hand(rt, slow, 1))
             await asyncio.sleep(1.0)
             await town.launch(wire.rt, ["wechat"], code="quick", kind="policy_push")
             await tick(town.ticker(wire.rt))
             began = time.monotonic()
-            await until(lambda: _none_waits(rt, quick), 15)
+            await until(lambda: _none_waits(rt, quick))
             took = time.monotonic() - began
             left = await rt.db.fetch_one(
                 "select sum(n - settled)::int as n from batch where gateway_id = %(id)s", {"id": slow}
@@ -113,7 +113,7 @@ async def test_urgent_messages_do_not_wait_for_a_backlog(rt: Runtime) -> None:
         await rt.db.execute("update gateway set burst = 200")
         urgent = await _emergency(stage.rt)
         async with working(stage.rt):
-            await until(lambda: _sending(rt), 10)
+            await until(lambda: _sending(rt))
             waits = await waits_of(stage.rt, urgent, stage.wire.ids["wechat_official"], count=20, apart=0.15)
             left = (await town.states(rt)).get(State.PLANNED, 0)
         assert left > 0, "there was a backlog all the time"

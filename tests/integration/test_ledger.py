@@ -23,8 +23,8 @@ async def working(rt: Runtime):
         await task
 
 
-async def until(condition, seconds: float = 20.0) -> None:
-    """Wait for an awaited condition to hold."""
+async def until(condition, seconds: float = 60.0) -> None:
+    """Wait for an awaited condition to hold; so long that only what never happens fails, on any machine."""
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)

@@ -72,7 +72,7 @@ async def test_what_may_have_arrived_stays_unknown_and_goes_to_nobody_twice(
         await town.launch(rt, [channel])
         async with working(rt):
             await tick(town.ticker(rt))
-            await until(lambda: at_rest(rt), 40)
+            await until(lambda: at_rest(rt))
         (books,) = await compare_books(rt, {channel: simulator.control_url})
     found = await town.states(rt)
     assert books.equal, books
