@@ -1,8 +1,9 @@
 """A town for tests: a few made-up households, and simulated gateways over their real protocols."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +28,7 @@ from outreach.ledger.gateways import Fleet
 from outreach.ledger.kinds import KINDS, Lane
 from outreach.ledger.receipts import ReceiptDesk, accept_push
 from outreach.registry.people import ADDRESS_TITLES, TAX_NO_PURPOSE
-from outreach.rehearsal import NAMES, add_gateways, build_simulators, free_ports, plan_rehearsal
+from outreach.rehearsal import HOST, NAMES, add_gateways, build_simulators, plan_rehearsal
 from outreach.rendering.guard import OPT_OUT
 from outreach.runtime import Runtime
 
@@ -246,25 +247,30 @@ async def launch(
     return campaign_id
 
 
+_QUIET_TURNS = 10
+
+
 @dataclass
 class Wire:
-    """Running simulators and the web address that takes their pushes."""
+    """Running simulators and the web address that takes their pushes; `pushes` are those under way."""
 
     rt: Runtime
     ids: dict[str, int]
     simulators: dict[str, Simulator]
     desk: ReceiptDesk
+    pushes: set[object]
 
     async def quiesce(self) -> None:
-        """Wait until no simulator accepts or reports anything more."""
+        """Wait until no simulator accepts or reports anything more. Quiet turns are counted, and not a time in
+        which a machine that stands still would report nothing either; a push that is being written is none."""
         before: Any = None
-        while True:
+        turns = 0
+        while turns < _QUIET_TURNS:
+            await asyncio.sleep(0.03)
             totals = [(s.books.totals(), len(s.books.entries)) for s in self.simulators.values()]
             row = await self.rt.db.fetch_one("select count(*) as n from receipt_inbox")
-            if (totals, row) == before:
-                return
+            turns = turns + 1 if (totals, row) == before and not self.pushes else 0
             before = (totals, row)
-            await asyncio.sleep(0.3)
 
 
 @asynccontextmanager
@@ -275,22 +281,24 @@ async def wired(
     rate: float = 100_000,
     faults: dict[str, dict[str, Any]] | None = None,
     capable: float = 1.0,
-    timeout: float = 5.0,
+    timeout: float = 20.0,
 ) -> AsyncIterator[Wire]:
-    """Gateways of every channel at simulators in this process; templates must have been written before."""
+    """Gateways of every channel at simulators in this process; templates must have been written before. An
+    answer may take longer than any machine stands still, and shorter than a lease."""
     desk = ReceiptDesk(rt, Fleet(rt))
-    hooks = HttpServer(_hook(desk))
+    pushes: set[object] = set()
+    hooks = HttpServer(_hook(desk, pushes))
     base = await hooks.start("127.0.0.1", 0)
     settings = rt.settings.model_copy(update={"public_url": base})
     own = Runtime(settings, rt.db, rt.redis, rt.http)
-    ports = free_ports()
-    ids = await add_gateways(own, ports, rate=rate, quiet_seconds=quiet_seconds, timeout=timeout)
-    plan = await plan_rehearsal(own, ports, ids, faults=faults or {}, capable=capable)
-    simulators = build_simulators(plan)
-    for name in NAMES:
-        await simulators[name].start("127.0.0.1", ports[name])
+    with held_ports() as ports:
+        ids = await add_gateways(own, ports, rate=rate, quiet_seconds=quiet_seconds, timeout=timeout)
+        plan = await plan_rehearsal(own, ports, ids, faults=faults or {}, capable=capable)
+        simulators = build_simulators(plan)
+        for name in NAMES:
+            await simulators[name].start(HOST, ports[name])
     try:
-        yield Wire(own, ids, simulators, desk)
+        yield Wire(own, ids, simulators, desk, pushes)
     finally:
         for simulator in simulators.values():
             await simulator.stop()
@@ -298,8 +306,30 @@ async def wired(
         await hooks.stop()
 
 
-def _hook(desk: ReceiptDesk) -> Any:
+@contextmanager
+def held_ports() -> Iterator[dict[str, int]]:
+    """A port for each simulator. They are bound, so that meanwhile nobody else is given them; who asks for one
+    by its number may listen there all the same."""
+    with ExitStack() as stack:
+        ports = {}
+        for name in NAMES:
+            held = stack.enter_context(socket.socket())
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.bind((HOST, 0))
+            ports[name] = held.getsockname()[1]
+        yield ports
+
+
+def _hook(desk: ReceiptDesk, pushes: set[object]) -> Any:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
+        push = object()
+        pushes.add(push)
+        try:
+            await take(scope, receive, send)
+        finally:
+            pushes.discard(push)
+
+    async def take(scope: Any, receive: Any, send: Any) -> None:
         body = b""
         while True:
             message = await receive()

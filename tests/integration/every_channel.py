@@ -99,7 +99,7 @@ def _simulator(name: str, faults: Faults) -> Simulator:
 
 
 async def _add(stage: EveryChannel, name: str, where: str) -> int:
-    config: dict[str, Any] = {"timeout": 5.0}
+    config: dict[str, Any] = {"timeout": 20.0}
     if name in WORK_CREDENTIALS:
         config |= {"api_base": where, **WORK_CREDENTIALS[name]}
     elif name == "tencent_sms":

@@ -64,7 +64,7 @@ async def line_town(
         "host": "127.0.0.1",
         "port": int(where.rpartition(":")[2]),
         "connections": 2,
-        "timeout": 5.0,
+        "timeout": 20.0,
         **CREDENTIALS[adapter],
         **(config or {}),
     }

@@ -20,7 +20,8 @@ from tests.integration.doorstep import items, settle
 from tests.integration.ledger_stage import staged
 from tests.integration.test_approval import signed
 from tests.integration.test_ledger import all_final, assert_sums, until, working
-from tests.integration.test_ledger_rules import exclusions, slow_down
+from tests.integration.test_ledger_rules import exclusions
+from tests.turnstile import Turnstile
 
 PEOPLE = 900
 REFUSALS = ("R", "TD", "退订", "Ｒ")
@@ -31,11 +32,6 @@ async def at_the_start(rt: Runtime, people: Sequence[town.Household], moment: da
     await town.settle_town(rt, people)
     await town.write_templates(rt)
     await town.set_clock(rt, moment)
-
-
-async def at_least(books: Sequence[object], count: int) -> bool:
-    """Whether a gateway has accepted so many."""
-    return len(books) >= count
 
 
 async def told(rt: Runtime, campaign: int) -> set[int]:
@@ -50,16 +46,17 @@ async def told(rt: Runtime, campaign: int) -> set[int]:
 
 async def test_case_01_restarted_in_the_middle_nobody_is_told_twice_and_nobody_is_lost(rt: Runtime) -> None:
     async with staged(rt, town.households(PEOPLE), quiet_seconds=1.0) as stage:
-        await slow_down(rt)
         books = stage.books.entries
+        turnstile = Turnstile(stage.wire.simulators[stage.adapter], 300)
         sending = asyncio.create_task(stage.drain())
-        await until(lambda: at_least(books, PEOPLE // 4))
+        # Of the five requests of a window three have arrived, and two are on their way.
+        await turnstile.crowd(2)
         # Dropped, not asked to stop: what it holds stays held until its lease is over.
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
-        assert len(books) < PEOPLE
+        turnstile.turn_away()
+        assert len(books) == 300
         await stage.end_lease()
-        await rt.db.execute("update gateway set rate = 1000, burst = 1000")
         assert await tick(town.ticker(stage.rt)) == 0, "a scheduler that starts again plans nothing twice"
         async with working(stage.rt):
             await until(lambda: all_final(rt))

@@ -16,7 +16,7 @@ from outreach.ledger.pacing import Pacer, keep_pace
 from outreach.ledger.post import Sender
 from outreach.ledger.reconcile import reconcile_gateway
 from outreach.ledger.send import drain_batch
-from outreach.rehearsal import build_simulators, free_ports, plan_rehearsal
+from outreach.rehearsal import HOST, build_simulators, plan_rehearsal
 from outreach.runtime import Runtime
 from outreach.worker import build_sender
 from tests import town
@@ -101,23 +101,23 @@ class Pair:
 async def _add_other(rt: Runtime, ids: dict[str, int]) -> tuple[int, Simulator]:
     first = (await load_gateways(rt))[ids["aliyun_sms"]]
     text = open_vault(rt.settings).decrypt("gateway", "config_enc", first.id, first.config_enc)
-    ports = free_ports()
-    config = orjson.loads(text) | {"endpoint": f"http://127.0.0.1:{ports['aliyun_sms']}"}
-    draft = GatewayDraft(
-        "演练·短信乙",
-        "aliyun_sms",
-        config,
-        first.rate.per_second,
-        first.rate.burst,
-        window_size=first.window_size,
-        quiet_seconds=first.quiet_seconds,
-        secret=config["callback_secret"],
-    )
-    async with rt.db.begin() as conn:
-        other = await save_gateway(conn, rt.settings, draft)
-    plan = await plan_rehearsal(rt, ports, ids | {"aliyun_sms": other}, faults={}, capable=1.0)
-    simulator = build_simulators(plan)["aliyun_sms"]
-    await simulator.start("127.0.0.1", ports["aliyun_sms"])
+    with town.held_ports() as ports:
+        config = orjson.loads(text) | {"endpoint": f"http://{HOST}:{ports['aliyun_sms']}"}
+        draft = GatewayDraft(
+            "演练·短信乙",
+            "aliyun_sms",
+            config,
+            first.rate.per_second,
+            first.rate.burst,
+            window_size=first.window_size,
+            quiet_seconds=first.quiet_seconds,
+            secret=config["callback_secret"],
+        )
+        async with rt.db.begin() as conn:
+            other = await save_gateway(conn, rt.settings, draft)
+        plan = await plan_rehearsal(rt, ports, ids | {"aliyun_sms": other}, faults={}, capable=1.0)
+        simulator = build_simulators(plan)["aliyun_sms"]
+        await simulator.start(HOST, ports["aliyun_sms"])
     return other, simulator
 
 

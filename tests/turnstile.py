@@ -1,0 +1,77 @@
+"""A turnstile before a simulated gateway: it makes "in the middle of a round" a fact, however quick or slow
+the machine is."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from channels.gateways.aliyun_sms.server import AliyunSmsSimulator
+from channels.gateways.base import Simulator
+from channels.gateways.fiveg_bot.server import FivegBotGateway
+from channels.gateways.http_server import HttpServer, cut_connection
+from channels.gateways.wechat_official.simulator import WechatOfficialSimulator
+
+_SENDINGS = ("/messages", "/message/template/send")
+_ACTIONS = (b"SendSms", b"SendBatchSms")
+_PATIENCE = 60.0
+
+
+class Turnstile:
+    """What would send messages passes until the books hold `after` of them. Later requests stand before it,
+    neither accepted nor refused, until it is opened, or they are turned away. To be set up before anybody has
+    connected, and opened before the account's time-out has passed."""
+
+    def __init__(self, simulator: Simulator, after: int) -> None:
+        self._simulator, self._after = simulator, after
+        self._standing: set[asyncio.Future[bool]] = set()
+        server = _server_of(simulator)
+        self._app = server._app
+        server._app = self._serve
+
+    async def _serve(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if _sends(scope) and len(self._simulator.books.entries) >= self._after:
+            passage: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._standing.add(passage)
+            try:
+                if not await passage:
+                    return await cut_connection(receive)
+            finally:
+                self._standing.discard(passage)
+        return await self._app(scope, receive, send)
+
+    async def crowd(self, count: int) -> None:
+        """Wait until so many requests stand before it, which is then exactly what is on its way."""
+        async with asyncio.timeout(_PATIENCE):
+            while len(self._standing) < count:
+                await asyncio.sleep(0.01)
+        assert len(self._standing) == count
+
+    def open(self, after: int | None = None) -> None:
+        """Let everybody pass from now on, or until the books hold `after` messages; first who stands there."""
+        self._after = 1 << 62 if after is None else after
+        self._end(True)
+
+    def turn_away(self) -> None:
+        """Who stands there is never let in, though whoever sent it may have gone; who comes later, is."""
+        self._after = 1 << 62
+        self._end(False)
+
+    def _end(self, passes: bool) -> None:
+        for passage in self._standing:
+            passage.set_result(passes)
+        self._standing = set()
+
+
+def _server_of(simulator: Simulator) -> HttpServer:
+    match simulator:
+        case AliyunSmsSimulator():
+            return simulator._front._server
+        case FivegBotGateway() | WechatOfficialSimulator():
+            return simulator._server
+    raise TypeError(type(simulator).__name__)
+
+
+def _sends(scope: Mapping[str, Any]) -> bool:
+    if scope["path"].endswith(_SENDINGS):
+        return True
+    return any(name == b"x-acs-action" and value in _ACTIONS for name, value in scope["headers"])
