@@ -1,5 +1,5 @@
 """A turnstile before a simulated gateway: it makes "in the middle of a round" a fact, however quick or slow
-the machine is."""
+the machine is. And what a test then knows of those who send."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,10 +10,12 @@ from channels.gateways.base import Simulator
 from channels.gateways.fiveg_bot.server import FivegBotGateway
 from channels.gateways.http_server import HttpServer, cut_connection
 from channels.gateways.wechat_official.simulator import WechatOfficialSimulator
+from outreach.runtime import Runtime
 
 _SENDINGS = ("/messages", "/message/template/send")
 _ACTIONS = (b"SendSms", b"SendBatchSms")
 _PATIENCE = 60.0
+_BELIEF_SECONDS = 0.5
 
 
 class Turnstile:
@@ -40,11 +42,10 @@ class Turnstile:
         return await self._app(scope, receive, send)
 
     async def crowd(self, count: int) -> None:
-        """Wait until so many requests stand before it, which is then exactly what is on its way."""
+        """Wait until so many requests stand before it."""
         async with asyncio.timeout(_PATIENCE):
             while len(self._standing) < count:
                 await asyncio.sleep(0.01)
-        assert len(self._standing) == count
 
     def open(self, after: int | None = None) -> None:
         """Let everybody pass from now on, or until the books hold `after` messages; first who stands there."""
@@ -75,3 +76,19 @@ def _sends(scope: Mapping[str, Any]) -> bool:
     if scope["path"].endswith(_SENDINGS):
         return True
     return any(name == b"x-acs-action" and value in _ACTIONS for name, value in scope["headers"])
+
+
+async def beliefs_lapse() -> None:
+    """What a process has read of a round before now, it asks anew from now on (a third of a second, by
+    `Gate`)."""
+    await asyncio.sleep(_BELIEF_SECONDS)
+
+
+async def none_is_held(rt: Runtime) -> bool:
+    """Whether nobody has a batch in hand: nothing is on its way any more."""
+    return await rt.db.fetch("select 1 as one from batch where state = 0 and lease_until is not null") == []
+
+
+async def one_request_at_a_time(rt: Runtime, adapter: str) -> None:
+    """Every sender asks the gate before each request to the account, and waits for its answer."""
+    await rt.db.execute("update gateway set burst = 1 where adapter = %(adapter)s", {"adapter": adapter})

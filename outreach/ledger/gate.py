@@ -68,11 +68,15 @@ class Gate:
         """The rounds that may send now, by id."""
         if self._closed:
             return {}
+        called_at = time.monotonic()
         async with self._lock:
-            if time.monotonic() - self._rounds_at > _FRESH_SECONDS:
+            asked_at = time.monotonic()
+            # A look that began while this one waited for its turn is as good as its own.
+            if self._rounds_at < called_at and asked_at - self._rounds_at > _FRESH_SECONDS:
                 rows = await self._rt.db.fetch(SQL["open_rounds"])
                 self._rounds = {row["id"]: OpenRound(**row) for row in rows}
-                self._rounds_at = time.monotonic()
+                # As old as the question: the answer may have been long on its way.
+                self._rounds_at = asked_at
             return self._rounds
 
     async def acted(self, opened: OpenRound) -> AbstractBitMap:

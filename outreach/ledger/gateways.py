@@ -217,9 +217,10 @@ class Fleet:
 
     async def gateways(self) -> dict[int, Gateway]:
         """All accounts, read again every second."""
-        if time.monotonic() - self._loaded_at > _REFRESH_SECONDS:
+        asked_at = time.monotonic()
+        if asked_at - self._loaded_at > _REFRESH_SECONDS:
             self._gateways = await load_gateways(self._rt)
-            self._loaded_at = time.monotonic()
+            self._loaded_at = asked_at
         return self._gateways
 
     async def gateway(self, gateway_id: int) -> Gateway:

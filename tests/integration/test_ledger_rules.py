@@ -1,7 +1,12 @@
 """Who gets what: the ladder, the gate, the exclusions, control."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from campaigns.rounds import cancel_round, pause_round, resume_round, tick
 from channels.base import Inbound, InboundKind
@@ -10,7 +15,9 @@ from outreach.ledger.inbound import record_inbound
 from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests import town
+from tests.integration.ledger_stage import staged
 from tests.integration.test_ledger import all_final, assert_sums, until, working
+from tests.turnstile import Turnstile, beliefs_lapse, none_is_held, one_request_at_a_time
 
 
 async def exclusions(rt: Runtime) -> dict[str, int]:
@@ -177,64 +184,72 @@ async def _count(rt: Runtime, table: str, count: int) -> bool:
     return row == {"n": count}
 
 
-async def slow_down(rt: Runtime) -> None:
-    """Six requests of up to 100 messages a second, or all is sent before anybody can press a button."""
-    await rt.db.execute("update gateway set rate = 6, burst = 6 where adapter = 'aliyun_sms'")
-
-
-async def test_pause_stops_within_two_seconds_and_resume_sends_nothing_twice(rt: Runtime) -> None:
+@asynccontextmanager
+async def caught(rt: Runtime) -> AsyncIterator[tuple[town.Wire, Turnstile, int]]:
+    """A round of three batches in the middle: nine requests of a hundred have left, three senders have one on
+    its way each. Wire, turnstile, round."""
     await town.settle_town(rt, town.households(3000))
     await town.write_templates(rt)
     await town.set_clock(rt, town.START)
     async with town.wired(rt) as wire:
-        await slow_down(rt)
+        await one_request_at_a_time(rt, "aliyun_sms")
+        turnstile = Turnstile(wire.simulators["aliyun_sms"], 900)
         await town.launch(wire.rt, ["sms"])
         await tick(town.ticker(wire.rt))
-        books = wire.simulators["aliyun_sms"].books
         async with working(wire.rt):
-            await until(lambda: _booked(books, 1200))
-            round_id = (await rt.db.fetch_one("select max(id) as id from round"))["id"]
-            await pause_round(wire.rt, round_id, "tester")
-            await asyncio.sleep(2)
-            held = len(books.entries)
-            assert held < 3000
-            await asyncio.sleep(1)
-            assert len(books.entries) == held
-            await resume_round(wire.rt, round_id, "tester")
-            await until(lambda: all_final(rt))
+            await turnstile.crowd(3)
+            row = await rt.db.fetch_one("select max(id) as id from round")
+            assert row is not None
+            yield wire, turnstile, row["id"]
+
+
+async def test_pause_stops_all_but_what_is_on_its_way_and_resume_sends_nothing_twice(rt: Runtime) -> None:
+    async with caught(rt) as (wire, turnstile, round_id):
+        books = wire.simulators["aliyun_sms"].books
+        await pause_round(wire.rt, round_id, "tester")
+        await beliefs_lapse()
+        turnstile.open()
+        await until(lambda: none_is_held(rt))
+        await asyncio.sleep(1)
+        assert len(books.entries) == 1200
+        await resume_round(wire.rt, round_id, "tester")
+        await until(lambda: all_final(rt))
     assert len({entry.address for entry in books.entries}) == len(books.entries) == 3000
     await assert_sums(rt)
 
 
-async def _booked(books, count: int) -> bool:
-    return len(books.entries) >= count
-
-
 async def test_cancel_takes_back_what_has_not_left(rt: Runtime) -> None:
-    await town.settle_town(rt, town.households(2500))
-    await town.write_templates(rt)
-    await town.set_clock(rt, town.START)
-    async with town.wired(rt) as wire:
-        await slow_down(rt)
-        await town.launch(wire.rt, ["sms"])
+    async with caught(rt) as (wire, turnstile, round_id):
         ticker = town.ticker(wire.rt)
-        await tick(ticker)
-        async with working(wire.rt):
-            await until(lambda: _booked(wire.simulators["aliyun_sms"].books, 1100))
-            round_id = (await rt.db.fetch_one("select max(id) as id from round"))["id"]
-            await cancel_round(wire.rt, round_id, "tester")
-            await asyncio.sleep(1.5)
+        await cancel_round(wire.rt, round_id, "tester")
+        await beliefs_lapse()
+        turnstile.open()
 
-            async def is_over() -> bool:
-                # A window that was on its way gives its batch back first; the scheduler ticks on.
-                await tick(ticker)
-                return await all_final(rt)
+        async def is_over() -> bool:
+            # A window that was on its way gives its batch back first; the scheduler ticks on.
+            await tick(ticker)
+            return await all_final(rt)
 
-            await until(is_over)
-    counts = await town.states(rt)
-    assert counts[State.CANCELLED] + counts[State.DELIVERED] == 2500
-    assert counts[State.CANCELLED] > 0
+        await until(is_over)
+    assert await town.states(rt) == {State.DELIVERED: 1200, State.CANCELLED: 1800}
     await assert_sums(rt)
+
+
+async def test_a_look_at_the_rounds_is_as_old_as_its_question(rt: Runtime) -> None:
+    async with staged(rt, town.households(1)) as stage:
+        read = stage.rt.db.fetch
+
+        async def slowly(*asked: Any) -> Any:
+            rows = await read(*asked)
+            # The machine stands still; meanwhile somebody presses pause.
+            await pause_round(stage.rt, 1, "tester")
+            await beliefs_lapse()
+            return rows
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage.rt.db, "fetch", slowly)
+            assert list(await stage.sender.gate.rounds()) == [1]
+        assert await stage.sender.gate.rounds() == {}
 
 
 async def test_what_misses_its_window_expires(rt: Runtime) -> None:
