@@ -21,6 +21,12 @@ from tests.integration.two_accounts import Pair, paired
 BROKEN = {"drop_before": 1.0}
 
 
+@pytest.fixture
+def tripped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this process alone knows of an ill account it knows until `refresh`, not for three seconds."""
+    monkeypatch.setattr("outreach.ledger.meter._TRIP_SECONDS", 3600.0)
+
+
 async def owners(pair: Pair) -> dict[int, int]:
     """How many batches each account has."""
     return Counter(row["gateway_id"] for row in await pair.batches())
@@ -34,6 +40,7 @@ async def half_open(pair: Pair) -> None:
     await pair.judge()
 
 
+@pytest.mark.usefixtures("tripped")
 async def test_an_account_breaks_its_untouched_batches_move_and_it_comes_back(rt: Runtime) -> None:
     async with paired(rt, 3000, faults=BROKEN, quiet_seconds=0.1) as pair:
         assert await owners(pair) == {pair.one: 2, pair.other: 1}
@@ -86,6 +93,7 @@ async def test_an_account_breaks_its_untouched_batches_move_and_it_comes_back(rt
         ]
 
 
+@pytest.mark.usefixtures("tripped")
 async def test_a_probe_that_fails_opens_it_again_for_twice_as_long(rt: Runtime) -> None:
     async with paired(rt, 1000, faults=BROKEN) as pair:
         await half_open(pair)
@@ -94,13 +102,14 @@ async def test_a_probe_that_fails_opens_it_again_for_twice_as_long(rt: Runtime) 
         assert await pair.breaker(pair.one) == "open"
         row = await rt.db.fetch_one("select pause from gateway_pace where breaker = 'open'")
         assert row == {"pause": 10.0}
-        await pair.pass_time(9)
+        await pair.pass_time(4)
         assert await pair.judge() == 0
-        await pair.pass_time(2)
+        await pair.pass_time(7)
         await pair.judge()
         assert await pair.breaker(pair.one) == "half_open"
 
 
+@pytest.mark.usefixtures("tripped")
 async def test_a_probe_that_never_left_goes_to_the_next_message(rt: Runtime) -> None:
     async with paired(rt, 1000, faults=BROKEN) as pair:
         await half_open(pair)
@@ -115,6 +124,7 @@ async def test_a_probe_that_never_left_goes_to_the_next_message(rt: Runtime) -> 
         assert await pair.breaker(pair.one) == "closed"
 
 
+@pytest.mark.usefixtures("tripped")
 async def test_of_several_senders_one_gets_the_probe(rt: Runtime) -> None:
     async with paired(rt, 3000, faults=BROKEN) as pair:
         await rt.db.execute("update gateway set state = 'closed' where id = %(id)s", {"id": pair.other})
@@ -256,8 +266,10 @@ async def test_slow_receipts_move_points_and_settings_that_are_saved_bring_them_
 
 
 async def test_an_account_that_refuses_our_credentials_opens_at_once_and_settings_close_it(
-    rt: Runtime,
+    rt: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Open until it is looked at, however long that takes.
+    monkeypatch.setattr("outreach.ledger.breaker._FIRST_PAUSE", 300.0)
     people = [town.Household(n, n, openid=f"o{n:027d}") for n in range(1, 4)]
     await town.settle_town(rt, people)
     await town.write_templates(rt)
@@ -294,7 +306,11 @@ async def test_the_log_can_be_added_to_only(rt: Runtime) -> None:
 
 
 @pytest.mark.slow
-async def test_workers_of_their_own_carry_a_round_past_a_broken_account(rt: Runtime) -> None:
+async def test_workers_of_their_own_carry_a_round_past_a_broken_account(
+    rt: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a process knows of an ill account outlasts the way to the judgement, and not the first pause by much.
+    monkeypatch.setattr("outreach.ledger.meter._TRIP_SECONDS", 8.0)
     # Of the eight batches at each account no more are opened at the broken one than there are senders.
     async with paired(rt, 16_000, faults=BROKEN, quiet_seconds=0.5) as pair:
         async with working(pair.rt):
