@@ -261,8 +261,8 @@ class Wire:
     pushes: set[object]
 
     async def quiesce(self) -> None:
-        """Wait until no simulator accepts or reports anything more. Quiet turns are counted, and not a time in
-        which a machine that stands still would report nothing either; a push that is being written is none."""
+        """Wait until no simulator accepts or reports anything more. Turns without news are counted, and not
+        seconds, in which a machine that stands still has no news either; nor while a push is under way."""
         before: Any = None
         turns = 0
         while turns < _QUIET_TURNS:
@@ -291,7 +291,8 @@ async def wired(
     base = await hooks.start("127.0.0.1", 0)
     settings = rt.settings.model_copy(update={"public_url": base})
     own = Runtime(settings, rt.db, rt.redis, rt.http)
-    with held_ports() as ports:
+    with held_ports(len(NAMES)) as held:
+        ports = dict(zip(NAMES, held, strict=True))
         ids = await add_gateways(own, ports, rate=rate, quiet_seconds=quiet_seconds, timeout=timeout)
         plan = await plan_rehearsal(own, ports, ids, faults=faults or {}, capable=capable)
         simulators = build_simulators(plan)
@@ -307,17 +308,15 @@ async def wired(
 
 
 @contextmanager
-def held_ports() -> Iterator[dict[str, int]]:
-    """A port for each simulator. They are bound, so that meanwhile nobody else is given them; who asks for one
-    by its number may listen there all the same."""
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Ports that nobody else is given meanwhile, because they are bound; who asks for one of them by its
+    number may listen there all the same."""
     with ExitStack() as stack:
-        ports = {}
-        for name in NAMES:
-            held = stack.enter_context(socket.socket())
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.bind((HOST, 0))
-            ports[name] = held.getsockname()[1]
-        yield ports
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in held:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind((HOST, 0))
+        yield [one.getsockname()[1] for one in held]
 
 
 def _hook(desk: ReceiptDesk, pushes: set[object]) -> Any:

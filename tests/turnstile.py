@@ -48,7 +48,7 @@ class Turnstile:
                 await asyncio.sleep(0.01)
 
     def open(self, after: int | None = None) -> None:
-        """Let everybody pass from now on, or until the books hold `after` messages; first who stands there."""
+        """Let who stands there pass, and everybody after, or until the books hold `after` messages."""
         self._after = 1 << 62 if after is None else after
         self._end(True)
 

@@ -309,7 +309,7 @@ async def test_the_log_can_be_added_to_only(rt: Runtime) -> None:
 async def test_workers_of_their_own_carry_a_round_past_a_broken_account(
     rt: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What a process knows of an ill account outlasts the way to the judgement, and not the first pause by much.
+    # What a process knows of an ill account outlasts the way to the judgement, the first pause hardly.
     monkeypatch.setattr("outreach.ledger.meter._TRIP_SECONDS", 8.0)
     # Of the eight batches at each account no more are opened at the broken one than there are senders.
     async with paired(rt, 16_000, faults=BROKEN, quiet_seconds=0.5) as pair:

@@ -34,7 +34,7 @@ RECONCILER = 1
 
 @dataclass(frozen=True)
 class Load:
-    """A round that a worker process sends, with all its senders at the turnstile. A request carries `size`."""
+    """A round that a worker process sends, all its senders at the turnstile. A request carries `size`."""
 
     wire: town.Wire
     books: Books
@@ -42,8 +42,8 @@ class Load:
     size: int
 
     async def stands_still(self, senders: int = SENDERS) -> int:
-        """The brake was pulled when so many had a request on its way each: how many messages the gateway holds
-        in the end. None come after those have come."""
+        """The brake was pulled when so many had a request on its way each: how many messages the gateway
+        holds in the end. None come after those have come."""
         held = len(self.books.entries) + senders * self.size
         await beliefs_lapse()
         self.turnstile.open(held + 3 * self.size)

@@ -215,7 +215,7 @@ async def test_a_hostile_answer_does_not_cost_the_window_its_outcomes(rt: Runtim
 
 async def test_a_batch_at_a_slow_account_is_given_back_before_the_queue_loses_patience(rt: Runtime) -> None:
     people = town.households(60, rcs=True)
-    # Of the lease a second is left in which a request may begin; nothing that has begun comes to its time-out.
+    # Of the lease a second is left in which a request may begin; what has begun comes to no time-out.
     async with staged(rt, people, "rcs", timeout=30.0, settings={"lease_seconds": 48.0}) as stage:
         await rt.db.execute("update gateway set rate = 10, burst = 2")
         row = await rt.db.fetch_one("select shard, id from batch")

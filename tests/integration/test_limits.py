@@ -129,7 +129,9 @@ async def test_a_valkey_that_forgot_everything_grants_no_more_than_a_burst_on_to
     assert taken <= 100 * (time.monotonic() - began) + 2 * 20 + 5
 
 
-async def test_without_valkey_a_process_goes_on_at_a_tenth_of_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_valkey_a_process_goes_on_at_a_tenth_of_the_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = 1000.0
 
     async def sleep(seconds: float) -> None:

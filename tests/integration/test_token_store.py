@@ -65,9 +65,7 @@ async def test_a_token_of_another_key_is_as_good_as_none(rt: Runtime) -> None:
     assert await process(rt).load("bot") is None
 
 
-async def test_one_process_at_a_time_holds_the_lock(
-    rt: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_process_at_a_time_holds_the_lock(rt: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody loses patience, and no lock expires, on a machine that stands still.
     for name in ("_LONGEST_WAIT", "_LOCK_SECONDS"):
         monkeypatch.setattr(f"outreach.ledger.token_store.{name}", 600)

@@ -33,7 +33,7 @@ async def work_town(
     await town.write_templates(rt)
     await town.set_clock(rt, town.START)
     simulator = SIMULATORS[channel](faults)
-    config = {"api_base": await simulator.start(), "timeout": 2.0, **WORK_CREDENTIALS[channel]}
+    config = {"api_base": await simulator.start(), "timeout": 20.0, **WORK_CREDENTIALS[channel]}
     draft = GatewayDraft(f"演练·{channel}", channel, config, 100_000, 1000, quiet_seconds=0.5)
     async with rt.db.begin() as conn:
         await save_gateway(conn, rt.settings, draft)

@@ -16,7 +16,7 @@ from outreach.ledger.pacing import Pacer, keep_pace
 from outreach.ledger.post import Sender
 from outreach.ledger.reconcile import reconcile_gateway
 from outreach.ledger.send import drain_batch
-from outreach.rehearsal import HOST, build_simulators, plan_rehearsal
+from outreach.rehearsal import HOST, NAMES, build_simulators, plan_rehearsal
 from outreach.runtime import Runtime
 from outreach.worker import build_sender
 from tests import town
@@ -101,7 +101,8 @@ class Pair:
 async def _add_other(rt: Runtime, ids: dict[str, int]) -> tuple[int, Simulator]:
     first = (await load_gateways(rt))[ids["aliyun_sms"]]
     text = open_vault(rt.settings).decrypt("gateway", "config_enc", first.id, first.config_enc)
-    with town.held_ports() as ports:
+    with town.held_ports(len(NAMES)) as held:
+        ports = dict(zip(NAMES, held, strict=True))
         config = orjson.loads(text) | {"endpoint": f"http://{HOST}:{ports['aliyun_sms']}"}
         draft = GatewayDraft(
             "演练·短信乙",
