@@ -20,7 +20,7 @@ from outreach.runtime import Runtime
 from outreach.web.app import close_app, create_app
 from tests.conftest import TestServers, runtime_on
 from tests.e2e.answers_stage import Asked, settle_answers
-from tests.e2e.chromium import CHROMIUM, launch
+from tests.e2e.chromium import CHROMIUM, launch, open_context
 from tests.e2e.every_page import Town, open_town
 from tests.e2e.public_phone import Phone, open_phone
 from tests.e2e.seed import PASSWORD, Seeded, seed
@@ -44,7 +44,7 @@ class Console:
     @asynccontextmanager
     async def visit(self, login: str | None = "planner", **options: Any) -> AsyncIterator[Page]:
         """A fresh browser session, logged in; what the browser complains of fails the test at the end."""
-        context = await self.browser.new_context(base_url=self.base, locale="zh-CN", **options)
+        context = await open_context(self.browser, base_url=self.base, **options)
         await context.add_init_script(_WATCH)
         page = await context.new_page()
         complaints: list[str] = []

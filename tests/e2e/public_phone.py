@@ -16,7 +16,7 @@ from outreach.labels.catalogue import load_builtin
 from outreach.labels.derived import refresh_derived
 from outreach.statements.issue import issue_documents
 from tests.conftest import TestServers, runtime_on
-from tests.e2e.chromium import launch
+from tests.e2e.chromium import launch, open_context
 from tests.integration.public_site import Site, open_site
 from tests.integration.statement_samples import one_link
 
@@ -33,9 +33,9 @@ class Phone:
     async def visit(self, says_no: str = "status of 4", **options: Any) -> AsyncIterator[Page]:
         """A fresh visitor with a small phone; what the browser complains of fails the test, but for pages
         that say no, which have a status like `says_no`."""
-        context = await self.browser.new_context(
+        context = await open_context(
+            self.browser,
             base_url=self.base,
-            locale="zh-CN",
             viewport={"width": 390, "height": 844},
             has_touch=True,
             **options,
@@ -59,7 +59,7 @@ class Phone:
         await page.click("button.primary")
         await page.wait_for_selector("#code")
         # Sent after the answer.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.site.codes:
                 await asyncio.sleep(0.02)
         await page.fill("#code", self.site.codes.pop())

@@ -25,6 +25,7 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 async def faults(page: Page) -> list[str]:
     """What is too small, too narrow to touch, or too pale."""
+    await page.wait_for_load_state()
     found: list[str] = await page.evaluate(SMALL_PRINT, SMALLEST_PRINT)
     found += await page.evaluate(SMALL_TARGETS, 60)
     pale = (await Axe().run(page, options=CONTRAST)).response["violations"]

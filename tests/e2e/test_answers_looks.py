@@ -2,8 +2,10 @@
 overflow, and a browser's own form posts go through."""
 
 import pytest
+from playwright.async_api import expect
 
 from tests.e2e.answers_stage import Asked, public_pages, verify
+from tests.e2e.chromium import shows
 from tests.e2e.conftest import Console
 from tests.e2e.test_console_looks import complaints
 
@@ -63,14 +65,14 @@ async def test_a_browser_confirms_asks_and_answers(console: Console, asked: Aske
         await verify(page, console.base, asked)
         await page.goto("/answers")
         await page.locator("button[value=confirmed]").first.click()
-        assert "已记录您的选择" in await page.inner_text("main")
+        await shows(page, "已记录您的选择")
         await page.fill("#text", "六税两费减半到什么时候？")
         await page.click("form[action='/answers/ask'] button")
-        assert "您的编号是" in await page.inner_text("main")
+        await shows(page, "您的编号是")
         await page.goto(f"/answers/survey/{asked.survey}")
         await page.locator("text=还没想好").click()
         await page.click("main button")
-        assert "感谢您的反馈" in await page.inner_text("main")
+        await shows(page, "感谢您的反馈")
 
 
 async def test_staff_answer_and_she_reads_it(console: Console, asked: Asked) -> None:
@@ -80,10 +82,11 @@ async def test_staff_answer_and_she_reads_it(console: Console, asked: Asked) -> 
         await page.fill("#answer", "已增开两个窗口，欢迎再来。")
         await page.click("text=发出答复")
         await page.click("button:has-text('办结')")
+        await expect(page.locator("button:has-text('办结')")).to_have_count(0)
         await page.goto("/ticket")
         await page.fill("#code", number)
         await page.click("main form button")
-        assert "已增开两个窗口" in await page.inner_text("main")
+        await shows(page, "已增开两个窗口")
 
 
 async def test_a_word_is_left_answered_and_shown_to_everybody(console: Console, asked: Asked) -> None:
@@ -98,19 +101,22 @@ async def test_a_word_is_left_answered_and_shown_to_everybody(console: Console, 
         assert "排队太久" not in await page.inner_text("main")
         await page.goto(f"/console/service?number={number}")
         await page.click("td a.table__name")
-        assert "答复以后才能公开" in await page.inner_text("main")
+        await shows(page, "答复以后才能公开")
         await page.fill("#answer", "月底增开两个窗口，并延长一小时。")
         await page.click("text=发出答复")
         await page.click("button:has-text('公开到吐槽台')")
         # The reviewer is told what is unfit, and her words stay in the form.
-        assert "电话号码" in await page.inner_text("[role=alert]")
+        await shows(page, "电话号码", "[role=alert]")
         await page.fill("#wall-text", "月底排队太久，希望多开窗口。")
         await page.click("button:has-text('公开到吐槽台')")
+        take_down = page.locator("button:has-text('从吐槽台撤下')")
+        await expect(take_down).to_be_visible()
         await page.goto("/wall?topic=waiting")
         shown = await page.inner_text("main")
         assert "月底排队太久，希望多开窗口。" in shown and "增开两个窗口" in shown
         assert "13900001111" not in shown and number not in shown
         await page.go_back()
-        await page.click("button:has-text('从吐槽台撤下')")
+        await take_down.click()
+        await expect(take_down).to_have_count(0)
         await page.goto("/wall?topic=waiting")
         assert "排队太久" not in await page.inner_text("main")

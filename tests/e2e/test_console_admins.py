@@ -46,6 +46,7 @@ async def enter(console: Console, page: Page, login: str) -> None:
 
 
 async def is_open_to_everybody(page: Page) -> None:
+    await page.wait_for_load_state()
     found = (await Axe().run(page)).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found] == []
 

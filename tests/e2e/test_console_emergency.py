@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from campaigns.campaigns import CampaignDraft, Canary, RoundDraft, StepDraft, create_campaign
 from campaigns.templates import save_template
 from outreach.governance.accounts import create_account
 from outreach.rehearsal import file_templates
+from tests.e2e.chromium import shows
 from tests.e2e.conftest import Console, two_factor_session
 from tests.e2e.seed import PASSWORD
 from tests.e2e.test_console_looks import complaints
@@ -86,8 +87,8 @@ async def test_started_by_one_shown_loudly_reviewed_by_another(
         await page.fill("#emergency-proof", "wrong password")
         await page.click("button:has-text('立即应急发出')")
         await page.wait_for_selector("text=密码或验证码不对")
-        assert await page.input_value("#emergency-reason") == "系统故障，距申报期结束不足两小时"
-        assert await page.input_value("#emergency-proof") == ""
+        await expect(page.locator("#emergency-reason")).to_have_value("系统故障，距申报期结束不足两小时")
+        await expect(page.locator("#emergency-proof")).to_have_value("")
         await page.fill("#emergency-proof", PASSWORD)
         await page.click("button:has-text('立即应急发出')")
         await page.wait_for_selector("form [role=alert]:has-text('报备')")
@@ -99,7 +100,7 @@ async def test_started_by_one_shown_loudly_reviewed_by_another(
         assert await page.locator("button:has-text('复核同意')").count() == 0
         assert await complaints(page, 390) == []
         await page.goto("/console/")
-        assert "1 个活动应急发出" in await page.inner_text("main")
+        await shows(page, "1 个活动应急发出")
         assert await complaints(page, 390) == []
     async with visit_as(console, approver) as page:
         await page.goto(address)
@@ -109,6 +110,7 @@ async def test_started_by_one_shown_loudly_reviewed_by_another(
         await page.fill("#emergency-note", "情况属实")
         await page.click("button:has-text('复核同意')")
         await page.wait_for_selector("text=approver 于")
+        await page.wait_for_load_state()
         assert await page.locator("[role=alert]").count() == 0
         await page.goto("/console/")
         assert "应急发出" not in await page.inner_text("main")
@@ -122,14 +124,14 @@ async def test_a_whole_campaign_stands_goes_on_and_is_given_up(console: Console)
         await page.goto(address)
         await page.click("button:has-text('暂停整个活动')")
         await page.wait_for_selector(".head .badge:has-text('已暂停')")
-        assert "不会再收到第二条" in await page.inner_text("main")
+        await shows(page, "不会再收到第二条")
         await page.click("button:has-text('继续整个活动')")
         await page.wait_for_selector("[role=status]:has-text('已经收到的人不会再收到第二条')")
         await page.click("summary:has-text('取消整个活动')")
         await page.fill("#typed-campaign", "something else")
         await page.click("button:has-text('取消整个活动，不能恢复')")
         await page.wait_for_selector("text=以免误操作")
-        assert await page.locator(".head .badge:has-text('进行中')").count() == 1
+        await expect(page.locator(".head .badge:has-text('进行中')")).to_have_count(1)
         assert await complaints(page, 1440) == []
     # As the season of this town has it.
     await console.rt.db.execute("update campaign set state = 'approved' where id = %(id)s", keys)

@@ -1,11 +1,12 @@
 """疑点核实 and 底册台账 in a browser: found, verified by the department, then followed up by household."""
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import expect
 
 from outreach.governance.accounts import create_account
 from outreach.runtime import Runtime
 from outreach.statements.scan_run import run_scan
+from tests.e2e.chromium import shows
 from tests.e2e.conftest import Console
 from tests.e2e.seed import PASSWORD
 from tests.e2e.test_console_looks import LOOKS, complaints
@@ -47,50 +48,47 @@ async def prepare(rt: Runtime) -> None:
     )
 
 
-async def waiting(page: Page) -> str:
-    await page.goto(LIST)
-    return await page.inner_text(".head__state")
-
-
 async def test_the_department_verifies_before_anybody_is_told(scanned: Console) -> None:
     async with scanned.visit("verifier") as page:
         await page.goto("/console/")
         await page.click(".nav a:has-text('账单')")
         await page.click(f"a[href*='{CODE}&direction=unclaimed']:has-text('残疾人就业保障金')")
-        assert "待核实 60，已确认 0" in await page.inner_text(".head__state")
+        await shows(page, "待核实 60，已确认 0", ".head__state")
         for box in (await page.locator("input[name=items]").all())[:3]:
             await box.check()
         await page.click("button:has-text('勾选的不成立')")
-        assert "写明理由" in await page.inner_text(".field__error")
+        await shows(page, "写明理由", ".field__error")
         for box in (await page.locator("input[name=items]").all())[:3]:
             await box.check()
         await page.fill("#reason", "已在合并纳税主体申报")
         await page.click("button:has-text('勾选的不成立')")
-        assert "3 条不成立" in await page.inner_text("[role=status].note")
+        await shows(page, "3 条不成立", "[role=status].note")
         await page.goto(f"{LIST}&state=found")
         await page.click(".table__name >> nth=0")
         await page.click("button:has-text('成立') >> nth=0")
-        assert "已确认 1 条" in await page.inner_text("[role=status].note")
+        await shows(page, "已确认 1 条", "[role=status].note")
         await page.goto(LIST)
         await page.click("summary:has-text('整批核实待核实的 56 条')")
         await page.click("button:has-text('56 条全部成立')")
-        assert "待核实 0，已确认 57，不成立 3，已关闭 0" in await waiting(page)
+        await expect(page.locator("button:has-text('56 条全部成立')")).to_have_count(0)
+        await page.goto(LIST)
+        await shows(page, "待核实 0，已确认 57，不成立 3，已关闭 0", ".head__state")
     async with scanned.visit("province") as page:
         await page.goto(REGISTER)
-        assert "应享受 87 户，已享受 30 户" in await page.inner_text(".head__state")
-        assert "合计相符" in await page.inner_text(".balance__sum")
+        await shows(page, "应享受 87 户，已享受 30 户", ".head__state")
+        await shows(page, "合计相符", ".balance__sum")
         await page.goto(f"{REGISTER}?state=open")
         for box in (await page.locator("input[name=items]").all())[:2]:
             await box.check()
         await page.select_option("#reason", "unwilling")
         await page.click("button:has-text('登记勾选的户')")
-        assert "已登记 2 户：不愿" in await page.inner_text("[role=status].note")
-        assert "待办 55 户" in await page.inner_text(".head__state")
+        await shows(page, "已登记 2 户：不愿", "[role=status].note")
+        await shows(page, "待办 55 户", ".head__state")
         async with page.expect_download() as waited:
             await page.click("a:has-text('下载底册')")
         assert (await waited.value).suggested_filename == f"register-2025-{CODE}.xlsx"
         await page.goto("/console/segments?expression=finding.dpf_small_exempt.unclaimed")
-        assert "57" in await page.inner_text("main")
+        await shows(page, "57")
 
 
 @pytest.mark.parametrize(("width", "light"), LOOKS)

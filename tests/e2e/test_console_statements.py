@@ -9,6 +9,7 @@ from outreach.governance.vault import open_vault
 from outreach.statements.issue import issue_documents
 from outreach.statements.links import LinkRequest, issue_links
 from outreach.statements.orders import work_runs
+from tests.e2e.chromium import shows
 from tests.e2e.conftest import Console
 from tests.e2e.season import NOW
 from tests.e2e.test_console_looks import LOOKS, complaints
@@ -49,31 +50,31 @@ async def test_an_officer_issues_bills(recorded: Console) -> None:
         await page.click("a:has-text('出具文书')")
         await page.fill("#reason", "补录了 12 月的优惠记录")
         await page.click("button:has-text('试算并看样本')")
-        assert "随机抽了 1,000 户试算" in await page.inner_text("main")
+        await shows(page, "随机抽了 1,000 户试算")
         button = page.locator("button:has-text('不通知任何人')")
         await expect(button).to_be_disabled()
         async with page.expect_popup() as opened:
             await page.click("a:has-text('样本 1')")
         sample = await opened.value
-        assert "年度纳税缴费账单" in await sample.inner_text("h1")
-        assert "预览" in await sample.inner_text("[role=note]")
+        await shows(sample, "年度纳税缴费账单", "h1")
+        await shows(sample, "预览", "[role=note]")
         await sample.close()
         wanted = await page.get_attribute("#typed", "data-must-equal")
         await page.fill("#typed", wanted or "")
         await button.click()
         await expect(page.locator("[role=status].note")).to_contain_text("由后台进程处理")
-        assert "等待处理" in await page.inner_text("#live")
+        await shows(page, "等待处理", "#live")
         await work_runs(recorded.rt, "demo:1")
-        await expect(page.locator("#live")).to_contain_text("全部处理完", timeout=10_000)
-        assert "合计相符" in await page.inner_text("#live")
+        await expect(page.locator("#live")).to_contain_text("全部处理完")
+        await shows(page, "合计相符", "#live")
         await page.reload()
         async with page.expect_popup() as opened:
             await page.click("a[href*='/console/statements/documents/'] >> nth=0")
         sample = await opened.value
-        assert "抽查" in await sample.inner_text("[role=note]")
+        await shows(sample, "抽查", "[role=note]")
         await sample.close()
         await page.click("a:has-text('发起提醒活动')")
-        assert await page.input_value("#name") == "2025 年度纳税缴费账单送达"
+        await expect(page.locator("#name")).to_have_value("2025 年度纳税缴费账单送达")
 
 
 @pytest.mark.parametrize(("width", "light"), LOOKS)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 
 from tests.e2e.conftest import Console
 from tests.e2e.test_console_campaigns import fill
@@ -26,7 +27,8 @@ async def test_a_trigger_round_is_drafted_by_its_form(console: Console, width: i
             await page.fill("#round-1-stay_seconds", typed)
             await page.click("text=保存草稿")
             await page.wait_for_selector(f"{AT_THE_SECONDS}:has-text('{said}')")
-            assert await page.input_value("#round-1-stay_seconds") == typed
+            await expect(page.locator("#round-1-stay_seconds")).to_have_value(typed)
+            await page.wait_for_load_state()
             assert await page.locator(".field__error").count() == 1
         assert await complaints(page, width) == []
         await page.fill("#round-1-stay_seconds", "240")
@@ -38,8 +40,9 @@ async def test_a_trigger_round_is_drafted_by_its_form(console: Console, width: i
         assert await complaints(page, width) == []
         await page.click("a:has-text('修改')")
         fields = ("trigger", "once", "once_days", "stay_seconds", "stay_page")
-        kept = [await page.input_value(f"#round-1-{name}") for name in fields]
-        assert kept == ["page_stay", "taxpayer", "30", "240", "vat-return"]
+        kept = ("page_stay", "taxpayer", "30", "240", "vat-return")
+        for name, value in zip(fields, kept, strict=True):
+            await expect(page.locator(f"#round-1-{name}")).to_have_value(value)
         assert await complaints(page, width) == []
 
 

@@ -93,22 +93,20 @@ async def test_documents(phone: Phone, mode: str) -> None:
     assert found == {}
 
 
-async def test_weight_and_time_from_the_network_log(phone: Phone) -> None:
-    sizes: dict[str, int] = {}
-
-    async def keep(request: Request) -> None:
-        sizes[re.sub(r"\?.*", "", request.url)] = (await request.sizes())["responseBodySize"]
-
+async def test_weight_from_the_network_log(phone: Phone) -> None:
+    """What it weighs; the server's part of the time is measured by `make bench ARGS="--only pages"`."""
+    finished: list[Request] = []
     async with phone.visit() as page:
         await phone.open(page)
-        page.on("requestfinished", keep)
+        page.on("requestfinished", lambda request: finished.append(request))
         for mode in ("", "size=large", "lang=mn"):
-            sizes.clear()
-            await page.goto(in_mode("/statement", mode), wait_until="networkidle")
-            timing = await page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
-            assert timing["responseStart"] - timing["requestStart"] < 2_000, (
-                "the server's part, on any machine"
-            )
+            finished.clear()
+            await page.goto(in_mode("/statement", mode))
+            await page.evaluate("document.fonts.ready")
+            await page.wait_for_load_state("networkidle")
+            sizes = {
+                re.sub(r"\?.*", "", one.url): (await one.sizes())["responseBodySize"] for one in [*finished]
+            }
             weight = sum(size for address, size in sizes.items() if not address.endswith(".woff2"))
             assert 10_000 < weight < 100_000, sizes
             assert all(address.startswith(phone.base) for address in sizes), "nobody else is asked"
@@ -118,15 +116,15 @@ async def test_weight_and_time_from_the_network_log(phone: Phone) -> None:
 
 async def test_mongolian_stands_upright_beside_chinese(phone: Phone) -> None:
     async with phone.visit() as page:
-        await page.goto("/t/aaaaaaaaaaa?lang=mn", wait_until="networkidle")
+        await page.goto("/t/aaaaaaaaaaa?lang=mn")
         heading = page.locator("aside.mongol")
         style = await heading.evaluate(
             "one => ({mode: getComputedStyle(one).writingMode, high: one.offsetHeight,"
             " wide: one.offsetWidth})"
         )
         assert style["mode"] == "vertical-lr" and style["high"] > style["wide"]
-        loaded = await page.evaluate("document.fonts.check('32px \\'Noto Sans Mongolian Web\\'', 'ᠮ')")
-        assert loaded and "查看您的税务账单" in await page.inner_text("main")
+        await page.wait_for_function("document.fonts.check('32px \\'Noto Sans Mongolian Web\\'', 'ᠮ')")
+        assert "查看您的税务账单" in await page.inner_text("main")
 
 
 async def test_rating_sharing_and_leaving_in_a_real_browser(phone: Phone) -> None:
@@ -139,6 +137,8 @@ async def test_rating_sharing_and_leaving_in_a_real_browser(phone: Phone) -> Non
         await page.click("text=生成分享图")
         svg = await (await page.request.get("/statement/share.svg")).text()
         assert COMPANY.name not in svg and not re.search(r"\d{1,3}(,\d{3})*\.\d\d|9115", svg)
+        # Until it is there the link saves the SVG itself.
+        await page.wait_for_function("document.querySelector('img.share').naturalWidth > 0")
         async with page.expect_download() as download:
             await page.click("[data-picture]")
         path = await (await download.value).path()
