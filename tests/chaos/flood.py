@@ -57,12 +57,14 @@ where ref is not null group by 1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """For how long, how many receipts a second, how many seconds between two kills, for how many messages."""
+    """For how long, how many receipts a second, how many seconds between two kills, for how many messages;
+    the last push waits until so many `kills` have fallen."""
 
     seconds: float = 600.0
     rate: float = 10_000.0
     every: float = 20.0
     count: int = 50_000
+    kills: int = 0
 
 
 @dataclass(slots=True)
@@ -145,6 +147,8 @@ async def _pour(stack: Stack, rt: Runtime, plan: Plan) -> Flood:
     async def lane() -> None:
         for number in following:
             await asyncio.sleep(max(0.0, began + number * _PUSH / plan.rate - time.monotonic()))
+            while number == pushes - 1 and flood.kills < plan.kills:
+                await asyncio.sleep(0.1)
             await _push(http, url, _body(messages, number), number, flood)
 
     async with asyncio.TaskGroup() as group:

@@ -37,10 +37,18 @@ class Tempo:
     late: float = 1.4
     sending: float = 9.0
 
+    @property
+    def sleep(self) -> float:
+        """How long a worker may be frozen: it may have been about to send, when its lease was good for a
+        request still, and what it sends may be accepted late; nobody may ask before that."""
+        return self.timeout + self.quiet - self.late
+
 
 BRISK = Tempo(lease=2.5, timeout=0.7, quiet=4.2, late=0.9, sending=4.0)
-CALM = Tempo(lease=15.0, timeout=5.0, quiet=30.0, late=1.0, sending=6.0)
-"""The short one, and one in which nothing runs out: for `make test`."""
+STEADY = Tempo(lease=7.0, timeout=0.7, quiet=9.0, late=0.9, sending=4.0)
+CALM = Tempo(lease=60.0, timeout=30.0, quiet=80.0, late=1.0, sending=6.0)
+"""For `make test`: the short one, where an unknown outcome is found out; the one where it is not, so that no
+lease may run out because the machine stands still for some seconds; and one in which nothing runs out."""
 SOAK = Tempo(sending=1500.0)
 """A million messages for about an hour: what is struck costs more than half of the time."""
 

@@ -77,7 +77,7 @@ _LAZY = {
     "bgwriter_lru_maxpages": "0",
     "autovacuum": "off",
 }
-_KILLS = (("kill_worker", 0.15), ("kill_worker", 0.4), ("kill_worker", 0.65))
+_KILLS = (("kill_holder", 0.02), ("kill_holder", 0.4), ("kill_holder", 0.65))
 # A receipt that comes before a batch is taken over would tell the mutant what it has forgotten.
 _NO_NEWS = {"silent": 1.0}
 
@@ -89,7 +89,7 @@ MUTANTS = {
         Mutant(
             "commit_later",
             "D",
-            (("write_postgres", 0.05), ("kill_postgres", 0.5)),
+            (("forget_postgres", 0.02),),
             commit_later,
             servers=_LAZY,
             faults=_NO_NEWS,

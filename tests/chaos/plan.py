@@ -31,7 +31,7 @@ _EARLY = 0.25
 class Strike:
     """One blow. It falls when the gateway holds `share` of the messages, or `after` so many seconds.
     `seconds`: how long what was struck stays down, asleep or in disorder; `which` worker; `faults` of a
-    storm."""
+    storm; `waits`: until what it hits is up again, instead of being skipped."""
 
     blow: str
     share: float | None
@@ -39,6 +39,7 @@ class Strike:
     seconds: float
     which: int = 0
     faults: Mapping[str, Any] = field(default_factory=dict)
+    waits: bool = False
 
 
 def make_plan(kind: Kind, seed: int, count: int, lease: float) -> list[Strike]:

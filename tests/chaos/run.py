@@ -36,6 +36,7 @@ select (select count(*)::int from message) as messages,
        ) as unmerged,
        (select count(*)::int from receipt_orphan) as orphans
 """
+_UNREPORTED = "select from message where state = 2 limit 1"
 
 Record = dict[str, Any]
 
@@ -88,9 +89,11 @@ async def run(
     *,
     strikes: list[Strike] | None = None,
     until_caught: bool = False,
+    until_reported: bool = False,
 ) -> Record:
     """Play a run and judge it. Its record names everything that is needed to repeat it. `strikes`: instead of
-    those of the seed; `until_caught`: a mutant's run ends as soon as it has sent something twice."""
+    those of the seed; `until_caught`: a mutant's run ends as soon as it has sent something twice;
+    `until_reported`: it is not at rest before every message accepted has been reported on."""
     began = time.monotonic()
     if strikes is None:
         strikes = mutant_plan(mutant) if mutant else make_plan(kind, seed, count, ground.tempo.lease)
@@ -101,14 +104,22 @@ async def run(
             await rt.redis.flushall()
             async with staged(rt, kind, count, mutant, ground.tempo, off) as stack:
                 arm = Arm(ground, stack, time.monotonic())
-                played = await campaign(arm, strikes, seed, count, until_caught=until_caught)
+                played = await campaign(
+                    arm, strikes, seed, count, until_caught=until_caught, until_reported=until_reported
+                )
         finally:
             await close_runtime(rt)
     return {**played, "seconds": round(time.monotonic() - began, 1)}
 
 
 async def campaign(
-    arm: Striker, strikes: list[Strike], seed: int, count: int, *, until_caught: bool = False
+    arm: Striker,
+    strikes: list[Strike],
+    seed: int,
+    count: int,
+    *,
+    until_caught: bool = False,
+    until_reported: bool = False,
 ) -> Record:
     """A campaign under these strikes, and what came of it; the record of a run, but for its seconds."""
     stack = arm.stack
@@ -117,7 +128,7 @@ async def campaign(
     await town.launch(rt, [kind.channel], kind="do_it_reminder", code=f"{kind.name}-{seed}")
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch.keep(rt))
-        stalled, orphans = await _play(arm, strikes, count, until_caught)
+        stalled, orphans = await _play(arm, strikes, count, until_caught, until_reported)
         watching.cancel()
     verdict = await judge(rt, kind, stack.control, count, arm.in_doubt)
     if watch.broken:
@@ -147,7 +158,7 @@ def run_name(kind: str, seed: int, mutant: Mutant | None) -> str:
 
 
 async def _play(
-    arm: Striker, strikes: list[Strike], count: int, until_caught: bool
+    arm: Striker, strikes: list[Strike], count: int, until_caught: bool, until_reported: bool
 ) -> tuple[dict[str, int] | None, int]:
     """Strike until all has come to rest; returns what keeps it from resting, if anything does, and how many
     receipts could not be matched."""
@@ -178,7 +189,8 @@ async def _play(
         looked_at = time.monotonic()
         if (row, booked) != last:
             last, moved_at = (row, booked), looked_at
-        if not under_way and _is_at_rest(row, count):
+        reported = not until_reported or not await arm.stack.ask(_UNREPORTED)
+        if not under_way and reported and _is_at_rest(row, count):
             if looked_at - moved_at > arm.tempo.late + 1.0:
                 return None, row["orphans"]
         elif looked_at - moved_at > patience or passed > longest:

@@ -4,13 +4,15 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import httpx
 import orjson
 from psycopg import Error as DatabaseError
 
@@ -27,6 +29,8 @@ from tests.chaos.process import Part, begin
 WORKERS = ("worker-1", "worker-2")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 40.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -91,10 +95,12 @@ class Stack:
 
     async def behave(self, **faults: Any) -> None:
         """Change how the gateway behaves."""
-        answer = await self.rt.http.post(
-            f"{self.control}/_sim/faults", content=orjson.dumps({**self.faults, **faults})
-        )
-        answer.raise_for_status()
+        content = orjson.dumps({**self.faults, **faults})
+
+        async def post() -> httpx.Response:
+            return await self.rt.http.post(f"{self.control}/_sim/faults", content=content)
+
+        (await insist(post)).raise_for_status()
 
     async def booked(self) -> int:
         """How many messages the gateway has accepted."""
@@ -109,9 +115,13 @@ class Stack:
             except (DatabaseError, OSError):
                 await asyncio.sleep(0.1)
 
+    async def books(self) -> list[dict[str, Any]]:
+        """What the gateway has accepted."""
+        return await insist(lambda: read_books(self.rt, self.control))
+
     async def is_caught(self) -> bool:
         """Whether the gateway holds two messages to one address; the campaign has one for each."""
-        entries = await read_books(self.rt, self.control)
+        entries = await self.books()
         return len({entry["address"] for entry in entries}) < len(entries)
 
     async def stop(self) -> None:
@@ -120,6 +130,18 @@ class Stack:
             self.signal(name, signal.SIGCONT)
             self.signal(name, signal.SIGTERM)
         await asyncio.gather(*(self.ended(name, 10.0) for name in self.processes))
+
+
+async def insist(question: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask the gateway's control interface until it answers; raises what is wrong after a minute."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            return await question()
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

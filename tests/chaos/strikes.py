@@ -1,9 +1,11 @@
 """The blows themselves, and what of the campaign was in doubt when they fell."""
 
 import asyncio
+import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +13,25 @@ import httpx
 import psycopg
 from redis.exceptions import RedisError
 
+from outreach.books import plain_key
+from outreach.ledger.keys import MESSAGES_PER_BATCH, decode_key
 from tests.chaos.ground import Ground, Tempo
 from tests.chaos.plan import Strike
 from tests.chaos.stack import WORKERS, Stack
 
 # The second look also sees a commit that its dead client had already asked for.
-_SECOND_LOOK = 0.25
+SECOND_LOOK = 0.25
 
-_OPEN_WINDOWS = """
+OPEN_WINDOWS = """
 select id, settled, watermark from batch
 where state = 0 and settled < watermark and (owner = %(owner)s or %(owner)s = '')
 """
-_HELD = "select id from message where state = 1 and not_before > now()"
+HELD = "select id from message where state = 1 and not_before > now()"
+_BATCHES = "select id, settled from batch where owner = %(owner)s and state = 0"
+OPEN_BATCHES = "select from batch where state = 0 limit 1"
+_WAL_WRITER = "select pid from pg_stat_activity where backend_type = 'walwriter'"
+FORGOTTEN = 200
+PAUSE = 0.05
 
 
 @dataclass(slots=True)
@@ -49,6 +58,8 @@ class Arm:
         target = WORKERS[one.which] if role == "worker" else role
         if target in self.stack.down:
             target = WORKERS[1 - one.which] if role == "worker" else target
+        while one.waits and target in self.stack.down:
+            await asyncio.sleep(PAUSE)
         if target in self.stack.down:
             return self._note(one, booked, target, skipped=True)
         self.stack.down.add(target)
@@ -74,15 +85,52 @@ class Arm:
         self.kills += 1
         doubt = await self._look(owner)
         await asyncio.sleep(one.seconds)
+        await self._look(owner)
         self.stack.start(name)
         return doubt
 
+    async def _kill_holder(self, one: Strike, _: str) -> int:
+        """Whoever has sent what the ledger does not know of yet; looked for until there is one, or nothing
+        is left to be sent."""
+        while (name := await self._holder()) is None:
+            if not await self.stack.ask(OPEN_BATCHES):
+                return 0
+            await asyncio.sleep(PAUSE)
+        try:
+            return await self._kill_worker(one, name)
+        finally:
+            self.stack.down.discard(name)
+
+    async def _holder(self) -> str | None:
+        """Such a worker, stopped and held down."""
+        for name in WORKERS:
+            if name in self.stack.down or not await has_sent(self.stack, name):
+                continue
+            self.stack.down.add(name)
+            self.stack.signal(name, signal.SIGSTOP)
+            # It may have been about to write it down.
+            await asyncio.sleep(SECOND_LOOK)
+            if await has_sent(self.stack, name):
+                return name
+            self.stack.signal(name, signal.SIGCONT)
+            self.stack.down.discard(name)
+        return None
+
     async def _freeze_worker(self, one: Strike, name: str) -> int:
+        owner, began = self.stack.owner(name), time.monotonic()
         self.stack.signal(name, signal.SIGSTOP)
         self.kills += 1
-        doubt = await self._look(self.stack.owner(name))
+        doubt = await self._look(owner)
         await asyncio.sleep(one.seconds)
-        self.stack.signal(name, signal.SIGCONT)
+        await self._look(owner)
+        # Where the machine stood still as well, it slept longer than the protocol promises to survive: such a
+        # one does not wake.
+        if time.monotonic() - began > self.tempo.sleep:
+            self.stack.signal(name, signal.SIGKILL)
+            await self.stack.ended(name)
+            self.stack.start(name)
+        else:
+            self.stack.signal(name, signal.SIGCONT)
         return doubt
 
     async def _stop_worker(self, one: Strike, name: str) -> int:
@@ -146,11 +194,19 @@ class Arm:
         await self._look("")
         return len(self.in_doubt) - before
 
-    async def _write_postgres(self, _: Strike, __: str) -> int:
-        """So that a server that writes late has the campaign itself on its disk."""
+    async def _forget_postgres(self, one: Strike, _: str) -> int:
+        """A server that writes late has the campaign itself on its disk, and dies with all that came after,
+        when enough has left. Its own writer sleeps: only a commit that insists gets anything to the disk."""
         with psycopg.connect(self.ground.servers.postgres.admin_dsn, autocommit=True) as connection:
+            writer = connection.execute(_WAL_WRITER).fetchone()
+            assert writer is not None
+            os.kill(writer[0], signal.SIGSTOP)
             connection.execute("checkpoint")
-        return 0
+        first = booked = await self.stack.booked()
+        while booked < first + FORGOTTEN and await self.stack.ask(OPEN_BATCHES):
+            await asyncio.sleep(PAUSE)
+            booked = await patiently(self.stack.booked, booked)
+        return await self._kill_postgres(one, "")
 
     async def _storm(self, one: Strike, _: str) -> int:
         try:
@@ -163,7 +219,7 @@ class Arm:
     async def _look(self, owner: str) -> int:
         """Whatever a dead or sleeping owner (all of them: empty) has open now; returns how many."""
         seen = await open_messages(self.stack, owner)
-        await asyncio.sleep(_SECOND_LOOK)
+        await asyncio.sleep(SECOND_LOOK)
         seen |= await open_messages(self.stack, owner)
         self.in_doubt |= seen
         return len(seen)
@@ -171,11 +227,25 @@ class Arm:
 
 async def open_messages(stack: Stack, owner: str) -> set[int]:
     """What stands in the open windows of an owner (all of them: empty), or is being tried again."""
-    seen: set[int] = set()
-    for row in await stack.ask(_OPEN_WINDOWS, {"owner": owner}):
-        seen.update(range(row["id"] * 1000 + row["settled"], row["id"] * 1000 + row["watermark"]))
-    seen.update(row["id"] for row in await stack.ask(_HELD))
+    return message_ids(await stack.ask(OPEN_WINDOWS, {"owner": owner}), await stack.ask(HELD))
+
+
+def message_ids(windows: Iterable[Mapping[str, int]], held: Iterable[Mapping[str, int]]) -> set[int]:
+    """What OPEN_WINDOWS and HELD have found."""
+    seen = {row["id"] for row in held}
+    for row in windows:
+        first = row["id"] * MESSAGES_PER_BATCH
+        seen.update(range(first + row["settled"], first + row["watermark"]))
     return seen
+
+
+async def has_sent(stack: Stack, name: str) -> bool:
+    """Whether the gateway has accepted messages of a worker's batch that the worker has not settled."""
+    rows = await stack.ask(_BATCHES, {"owner": stack.owner(name)})
+    taken = Counter(
+        (decode_key(plain_key(entry["key"])) or 0) // MESSAGES_PER_BATCH for entry in await stack.books()
+    )
+    return any(taken[row["id"]] > row["settled"] for row in rows)
 
 
 async def patiently(question: Callable[[], Awaitable[int]], before: int) -> int:

@@ -18,7 +18,7 @@ async def test_who_holds_a_message_no_longer_does_not_call_it_failed(rt: Runtime
     await town.settle_town(rt, town.households(COUNT))
     await town.write_templates(rt)
     await town.set_clock(rt, town.START)
-    async with town.wired(rt, quiet_seconds=0.1) as wire:
+    async with town.wired(rt, quiet_seconds=0.1, timeout=30.0) as wire:
         await town.launch(wire.rt, ["sms"])
         await tick(town.ticker(wire.rt))
         await rt.db.execute("update batch set settled = n, watermark = n, state = 1")
