@@ -1,6 +1,8 @@
 """Staff templates: what they can say, what is refused, and that nothing hostile gets through."""
 
-import time
+import sys
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -223,11 +225,15 @@ def test_limits_of_source_and_output() -> None:
 
 
 def test_output_never_grows_past_the_limit_in_memory() -> None:
-    source = "{{ x }}" * 9000
-    began = time.perf_counter()
-    with pytest.raises(TemplateInvalid):
-        render(source, "email_html", x="x" * 100_000)
-    assert time.perf_counter() - began < 5
+    """Nine thousand times a hundred thousand characters would be 900 MB."""
+    compiled = compile_template("{{ x }}" * 9000, channel="email_html")
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateInvalid):
+            compiled.render({"x": "x" * 100_000})
+        assert tracemalloc.get_traced_memory()[1] < 4 * LIMITS["email_html"].output
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.text(alphabet="{}%|()[]'\"#- \nifelsndaxor甲乙.*~+_0123456789=<>,", max_size=200))
@@ -277,6 +283,8 @@ def test_spans_name_both_ends(first: date, last: date) -> None:
 
 
 def test_an_sms_is_rendered_within_its_budget() -> None:
+    """Counted in calls, which a slow machine makes no more of: about a hundred for six slots. How many messages a
+    second that makes, the benches measure."""
     compiled = compile_template(
         "{{ name|mask_name }}您好，{{ firm }}请于{{ deadline|date }}前申报{{ period }}，"
         "{% if due %}登录个人所得税APP查看{{ item }}{% endif %}。咨询12366。",
@@ -290,13 +298,20 @@ def test_an_sms_is_rendered_within_its_budget() -> None:
         "due": 1,
         "item": "明细",
     }
-    best = min(_seconds_per_render(compiled.render, values) for _ in range(5))
-    assert best < 100e-6, f"{best * 1e6:.1f} µs"
+    assert 0 < _calls_of(compiled.render, values) < 200
 
 
-def _seconds_per_render(call: object, values: dict[str, object]) -> float:
-    assert callable(call)
-    began = time.perf_counter()
-    for _ in range(1000):
+def _calls_of(call: Callable[[Any], object], values: dict[str, Any]) -> int:
+    """Functions that are called, Python's own among them."""
+    calls = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
         call(values)
-    return (time.perf_counter() - began) / 1000
+    finally:
+        sys.setprofile(None)
+    return calls

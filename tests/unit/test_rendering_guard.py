@@ -104,6 +104,7 @@ def test_any_text_is_judged(text: str) -> None:
     "piece", ["1", "1.", "a-", "a.", "一", "1,", "{{ link", "{{ a|money", "{{ ", "勿，提供卡号"]
 )
 def test_a_hostile_text_takes_no_time(piece: str) -> None:
-    began = time.perf_counter()
+    """Of this thread's own time, which does not go on while the machine does something else."""
+    began = time.thread_time()
     find_forbidden(piece * (20_000 // len(piece)))
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
