@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-# Its own limits (200 ms an example, a second to make the first ten) are broken by any machine that stands still
-# for a moment, whatever the code does.
+# Its own limits (200 ms an example, a second to make the first ten) are broken by any machine that stands
+# still for a moment, whatever the code does.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
