@@ -16,7 +16,7 @@ from channels.gateways.cmpp.session import Command, Session
 from channels.lines.line import Peer
 from channels.lines.pool import Pool
 
-from .clock import TIMEOUT, hasten, leap, pass_until, until
+from .clock import TIMEOUT, hasten, leap, pass_until, settle, standing_still, until
 from .cmpp import gateway, joined, magic, make_config, make_message, mobile
 from .conformance import message_key
 
@@ -49,14 +49,16 @@ async def test_the_window_is_never_exceeded_and_always_filled() -> None:
 
 async def test_a_client_that_exceeds_the_window_is_told_so() -> None:
     async with joined(CmppSimulator(answer_delay=0.05), window=17) as (simulator, adapter):
-        sending = asyncio.create_task(adapter.send(batch(40)))
         [session] = simulator.sessions
-        await until(lambda: session.heard[Command.SUBMIT] >= 17)
-        # Whoever waits for the connection that rests meanwhile gets no turn any more.
-        await leap(TIMEOUT / 2)
+        with standing_still():
+            sending = asyncio.create_task(adapter.send(batch(40)))
+            while session.heard[Command.SUBMIT] < 17:
+                await settle()
+            # The others wait for the connection that rests, until their turn does not come any more.
+            await leap(TIMEOUT / 2)
         results = await sending
     refused = [result for result in results if result.outcome is Outcome.REFUSED]
-    assert refused
+    assert len(refused) == 24
     told = {(result.fault, result.code): result.retry_after for result in refused}
     assert told.pop((Fault.THROTTLED, "8"))
     assert told.keys() <= {(Fault.THROTTLED, ""), (Fault.DEFERRED, "")}

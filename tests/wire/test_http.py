@@ -263,7 +263,7 @@ async def test_closing_ends_what_is_under_way_in_doubt() -> None:
         task = asyncio.create_task(http.request("GET", url))
         await silence.begun.wait()
         await http.close()
-        with pytest.raises(MaybeSent):
+        with pytest.raises(MaybeSent, match="closed"):
             await task
         with pytest.raises(NotSent):
             await http.request("GET", url)

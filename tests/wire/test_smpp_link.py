@@ -12,7 +12,7 @@ from channels.gateways.smpp.session import Session
 from channels.gateways.smpp.wire import Command
 from channels.smpp import Smpp
 
-from .clock import TIMEOUT, leap, until
+from .clock import TIMEOUT, leap, settle, standing_still, until
 from .cmpp import magic, make_message, mobile
 from .conformance import message_key
 from .smpp import joined, make_config
@@ -45,14 +45,16 @@ async def test_the_window_is_never_exceeded_and_always_filled() -> None:
 async def test_a_client_that_exceeds_the_window_is_told_so() -> None:
     simulator = SmppSimulator(answer_delay=0.05)
     async with joined(simulator, window=11) as (_, adapter):
-        sending = asyncio.create_task(adapter.send(batch(30)))
         [session] = simulator.sessions
-        await until(lambda: session.heard[Command.SUBMIT] >= 11)
-        # Whoever waits for the connection that rests meanwhile gets no turn any more.
-        await leap(TIMEOUT / 2)
+        with standing_still():
+            sending = asyncio.create_task(adapter.send(batch(30)))
+            while session.heard[Command.SUBMIT] < 11:
+                await settle()
+            # The others wait for the connection that rests, until their turn does not come any more.
+            await leap(TIMEOUT / 2)
         results = await sending
     refused = [result for result in results if result.outcome is Outcome.REFUSED]
-    assert refused
+    assert len(refused) == 20
     told = {(result.fault, result.code): result.retry_after for result in refused}
     assert told.pop((Fault.THROTTLED, "0x14"))
     assert told.keys() <= {(Fault.THROTTLED, ""), (Fault.DEFERRED, "")}
