@@ -283,7 +283,8 @@ def test_spans_name_both_ends(first: date, last: date) -> None:
 
 
 def test_an_sms_is_rendered_within_its_budget() -> None:
-    """Counted in calls, which a slow machine makes no more of: about a hundred for six slots."""
+    """Counted in calls, of which a slow machine makes no more: about a hundred for six slots. How many
+    messages a second that makes, the benches measure."""
     compiled = compile_template(
         "{{ name|mask_name }}您好，{{ firm }}请于{{ deadline|date }}前申报{{ period }}，"
         "{% if due %}登录个人所得税APP查看{{ item }}{% endif %}。咨询12366。",
