@@ -62,7 +62,7 @@ async def test_several_processes_together_stay_below_the_limit(
 
 
 async def test_urgent_senders_find_tokens_behind_a_bulk_that_takes_all(rt: Runtime) -> None:
-    limiter, rate = Limiter(rt.redis), Rate(1, 200.0, 10)
+    limiter, rate = Limiter(rt.redis), Rate(1, 200.0, 20)
     began = time.monotonic()
     until = began + PATIENCE
     taken, done = 0, asyncio.Event()
@@ -75,7 +75,7 @@ async def test_urgent_senders_find_tokens_behind_a_bulk_that_takes_all(rt: Runti
 
     async def urgent() -> list[int]:
         passed = []
-        for _ in range(15):
+        for _ in range(28):
             before = taken
             assert await limiter.take(rate, 1, urgent=True, until=until)
             passed.append(taken - before)
@@ -85,7 +85,7 @@ async def test_urgent_senders_find_tokens_behind_a_bulk_that_takes_all(rt: Runti
 
     *_, passed = await asyncio.gather(*(bulk() for _ in range(4)), urgent())
     assert taken > 100
-    assert taken <= 0.9 * 200 * (time.monotonic() - began) * 1.02 + 10
+    assert taken <= 0.9 * 200 * (time.monotonic() - began) * 1.02 + 20
     # What the bulk takes in a fifth of a second.
     assert sorted(passed)[len(passed) // 2] <= 40, passed
 
