@@ -12,13 +12,14 @@ import pytest
 from pyroaring import BitMap
 
 from outreach.db.copy import copy_rows
+from outreach.db.pool import Connection
 from outreach.errors import Conflict
 from outreach.governance.audit import verify_audit
 from outreach.governance.vault import open_vault
 from outreach.runtime import Runtime
 from outreach.statements.issue import issue_documents
 from outreach.statements.orders import Order, order_run, resume_run, stop_run, work_runs
-from outreach.statements.runs import NAMED, NoLongerOpen, Tally, close_block
+from outreach.statements.runs import NAMED, NoLongerOpen, Tally, close_block, open_blocks
 from outreach.statements.tries import counted, try_content, try_documents
 from outreach.worker import run_worker
 from tests import town
@@ -29,16 +30,19 @@ _TAXPAYER = (
 )  # fmt: skip
 _MANY = 9_000
 _EMPTY = 100
-_BUSY = (
-    "select from pg_stat_activity where datname = current_database() and state = 'active'"
-    # One that is in the middle of a COPY waits for its client, which stands still.
-    " and wait_event_type is distinct from 'Client' and pid <> pg_backend_pid()"
+_BLOCK = 2_000
+_BEFORE_A_LOCK = (
+    "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 )
 _WORKER = """
 import asyncio, sys
 from outreach.config import Settings
 from outreach.runtime import open_runtime
+from outreach.statements import runs
 from outreach.statements.orders import work_runs
+
+# A sign of life is given between blocks only: none is on its way when it is stopped within one.
+runs.BEAT_SECONDS = 3_600
 
 async def work():
     rt = await open_runtime(Settings(database_url=sys.argv[1], redis_url=sys.argv[2], master_key=sys.argv[3]))
@@ -141,7 +145,7 @@ async def test_a_worker_carries_out_what_was_ordered(county: Runtime) -> None:
 async def test_every_worker_looks_for_orders(county: Runtime) -> None:
     stop, run_id = asyncio.Event(), await order(county, 3, members=[2, 4])
     worker = asyncio.create_task(run_worker(county, stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await run_row(county, run_id))["state"] != "finished":
             await asyncio.sleep(0.05)
     stop.set()
@@ -150,15 +154,12 @@ async def test_every_worker_looks_for_orders(county: Runtime) -> None:
 
 
 @contextlib.asynccontextmanager
-async def worker_within(county: Runtime) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Another process that carries out what was ordered and has written the first of its blocks."""
+async def another_worker(county: Runtime) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Another process that carries out what was ordered; it is killed at the end."""
     settings = county.settings
     words = (settings.database_url, settings.redis_url, settings.master_key.get_secret_value())
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", _WORKER, *words)
     try:
-        while not await county.db.fetch("select from statement_block where done_at is not null"):
-            assert worker.returncode is None
-            await asyncio.sleep(0.005)
         yield worker
     finally:
         if worker.returncode is None:
@@ -166,12 +167,32 @@ async def worker_within(county: Runtime) -> AsyncIterator[asyncio.subprocess.Pro
         await worker.wait()
 
 
+@contextlib.asynccontextmanager
+async def held_in_the_second_block(county: Runtime, run_id: int) -> AsyncIterator[Connection]:
+    """Whoever carries out the run does its first block, writes the documents of the second and stands there
+    until the connection commits."""
+    _, second, *_ = await open_blocks(county, run_id, "1.2.%", None, _BLOCK)
+    async with county.db.begin() as conn:
+        await conn.execute("select from statement_block where last_id = %s for update", (second[1],))
+        yield conn
+
+
+async def standing(county: Runtime, count: int) -> None:
+    """Wait until so many stand before a lock."""
+    async with asyncio.timeout(60):
+        while len(await county.db.fetch(_BEFORE_A_LOCK)) < count:
+            await asyncio.sleep(0.005)
+
+
+async def written(county: Runtime) -> int:
+    return len(await county.db.fetch("select from statement"))
+
+
 async def test_what_a_killed_worker_leaves_is_finished_by_another(county: Runtime) -> None:
     run_id = await order(county)
-    async with worker_within(county):
-        pass
-    written = await county.db.fetch_one("select count(*)::int as n from statement")
-    assert written is not None and 0 < written["n"] < _MANY - _EMPTY
+    async with held_in_the_second_block(county, run_id), another_worker(county):
+        await standing(county, 1)
+    assert await written(county) == _BLOCK
     assert await work_runs(county, "second") == 0, "it may still be alive"
     await miss(county)
     assert await work_runs(county, "second") == 1
@@ -182,17 +203,16 @@ async def test_what_a_killed_worker_leaves_is_finished_by_another(county: Runtim
 
 async def test_a_worker_that_was_only_slow_writes_nothing_twice(county: Runtime) -> None:
     run_id = await order(county)
-    async with worker_within(county) as slow:
+    async with held_in_the_second_block(county, run_id) as gate, another_worker(county) as slow:
+        await standing(county, 1)
         slow.send_signal(signal.SIGSTOP)
-        while await county.db.fetch(_BUSY):
-            await asyncio.sleep(0.005)
         await miss(county)
         quick = asyncio.create_task(work_runs(county, "quick"))
-        while (await run_row(county, run_id))["owner"] != "quick":
-            assert not quick.done(), "the run was not taken over"
-            await asyncio.sleep(0.005)
-        # It wakes in the middle of a block which the other may be doing as well.
+        await standing(county, 2)
+        assert (await run_row(county, run_id))["owner"] == "quick"
+        # It wakes in the middle of a block which the other is doing as well.
         slow.send_signal(signal.SIGCONT)
+        await gate.commit()
         assert await slow.wait() == 0
         assert await quick == 1
     row = await run_row(county, run_id)
@@ -200,31 +220,50 @@ async def test_a_worker_that_was_only_slow_writes_nothing_twice(county: Runtime)
     await books(county, run_id)
 
 
+async def test_a_worker_that_wakes_when_another_has_done_all_writes_nothing(county: Runtime) -> None:
+    run_id = await order(county)
+    async with county.db.begin() as gate:
+        await gate.execute("lock table statement in share mode")
+        async with another_worker(county) as slow:
+            # It has read the facts of a block, and may not write yet.
+            await standing(county, 1)
+            slow.send_signal(signal.SIGSTOP)
+            await miss(county)
+            await gate.commit()
+            assert await work_runs(county, "quick") == 1
+            slow.send_signal(signal.SIGCONT)
+            assert await slow.wait() == 0
+    row = await run_row(county, run_id)
+    assert (row["state"], row["attempts"]) == ("finished", 2)
+    await books(county, run_id)
+
+
 async def test_a_worker_that_ends_gives_its_run_back(county: Runtime) -> None:
     run_id = await order(county)
-    working = asyncio.create_task(work_runs(county, "one"))
-    while not await county.db.fetch("select from statement_block where done_at is not null"):
-        await asyncio.sleep(0.005)
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
-    row = await run_row(county, run_id)
+    async with held_in_the_second_block(county, run_id):
+        working = asyncio.create_task(work_runs(county, "one"))
+        await standing(county, 1)
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+        row = await run_row(county, run_id)
     assert (row["state"], row["owner"], row["attempts"]) == ("waiting", None, 0)
+    assert await written(county) == _BLOCK
     await work_runs(county, "two")
     await books(county, run_id)
 
 
 async def test_staff_stop_a_run_and_let_it_go_on(county: Runtime) -> None:
     run_id = await order(county)
-    working = asyncio.create_task(work_runs(county, "one"))
-    while not await county.db.fetch("select from statement_block where done_at is not null"):
-        await asyncio.sleep(0.005)
-    async with county.db.begin() as conn:
-        await stop_run(conn, run_id)
-    await working
+    async with held_in_the_second_block(county, run_id) as gate:
+        working = asyncio.create_task(work_runs(county, "one"))
+        await standing(county, 1)
+        async with county.db.begin() as conn:
+            await stop_run(conn, run_id)
+        await gate.commit()
+        await working
     assert (await run_row(county, run_id))["state"] == "stopped"
-    stopped = await county.db.fetch_one("select count(*)::int as n from statement")
-    assert stopped is not None and 0 < stopped["n"] < _MANY - _EMPTY
+    assert await written(county) == 2 * _BLOCK, "the block that it was in, and no other"
     assert await work_runs(county, "one") == 0
     left = await county.db.fetch_one("select after_id, last_id from statement_block where done_at is null")
     assert left is not None
