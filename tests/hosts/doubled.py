@@ -36,7 +36,7 @@ GATEWAY_PORTS = {name: 9000 + number for number, name in enumerate(rehearsal.NAM
 _SENTINEL_PORT = 26379
 _VALKEYS = ("valkey1", "valkey2", "sentinel1", "sentinel2", "sentinel3")
 _FOLLOWER = "follower"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

