@@ -39,7 +39,7 @@ async def tencent_town(
     )
     await town.set_clock(rt, town.START)
     desk = ReceiptDesk(rt, Fleet(rt))
-    hooks = HttpServer(town._hook(desk))
+    hooks = HttpServer(town._hook(desk, set()))
     base = await hooks.start("127.0.0.1", 0)
     places = iter(range(1, 100))
     body = re.sub(r"\$\{\w+\}", lambda _: f"{{{next(places)}}}", file_text(text).body)
