@@ -1,10 +1,11 @@
 """What staff do in the console: log in, look, stop a round, write, and what the console refuses."""
 
+import asyncio
 import re
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.e2e.conftest import Console, log_in
 
@@ -128,6 +129,27 @@ async def test_progress_moves_by_itself(console: Console) -> None:
         await expect(page.locator(".balance__part:has-text('已送达') .balance__count")).to_have_text(
             f"{before + 100:,}"
         )
+
+
+async def test_an_answer_on_its_way_does_not_close_what_is_being_read(console: Console) -> None:
+    asked, opened = asyncio.Event(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        asked.set()
+        await opened.wait()
+        await route.continue_()
+
+    async with console.visit() as page:
+        await page.route("**/console/home/live", answer_late)
+        await page.goto("/console/")
+        await asked.wait()
+        explained = page.locator("#live details.why").first
+        await explained.locator("summary").click()
+        async with page.expect_response("**/console/home/live") as answered:
+            opened.set()
+        await (await answered.value).finished()
+        await page.evaluate("new Promise(requestAnimationFrame)")
+        await expect(explained).to_have_attribute("open", "")
 
 
 async def test_a_branch_sees_its_own_part_and_cannot_steer(console: Console) -> None:

@@ -85,13 +85,16 @@
     });
   }
 
-  // A hidden tab asks for nothing; what somebody reads or types is not pulled away.
-  document.addEventListener("htmx:before:request", (event) => {
+  // A hidden tab asks for nothing; what somebody reads or types is not pulled away, neither by a question nor
+  // by an answer that was already on its way.
+  function keepWhatIsRead(event) {
     const source = event.detail.ctx.sourceElement;
     if (!source || !source.matches("[data-live]")) return;
     const busy = source.querySelector("details[open], input:focus, textarea:focus");
     if (document.hidden || busy) event.preventDefault();
-  });
+  }
+  document.addEventListener("htmx:before:request", keepWhatIsRead);
+  document.addEventListener("htmx:before:swap", keepWhatIsRead);
 
   document.addEventListener("DOMContentLoaded", () => prepare(document));
   addEventListener("resize", reachByKeys);
