@@ -9,6 +9,7 @@ from outreach.ledger.states import State
 from outreach.runtime import Runtime
 from tests import town
 from tests.integration.ledger_stage import staged
+from tests.integration.to_the_end import send_to_the_end
 
 COUNTERS = "逐级逐状态重新清点与计数器的差异数为零"
 NAMED_TWICE = "同一级中被两条消息提到的户数为零"
@@ -77,6 +78,7 @@ async def test_a_round_that_is_being_sent_agrees_at_every_moment(rt: Runtime) ->
             await stage.end_rest()
             await stage.reconcile()
             await stage.merge()
+        await send_to_the_end(stage)
         (audit,) = await audit_everything(rt)
         assert audit.agrees
         assert (await town.states(rt))[State.DELIVERED] > 0

@@ -53,7 +53,7 @@ class Stage:
         """Begin, and let the platform send her back."""
         begun = await self.phone.get("/wechat/begin")
         assert begun.status_code == 303
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(timeout=60) as browser:
             return str((await browser.get(begun.headers["location"])).headers["location"])
 
     async def bound(self) -> dict[int, str]:
@@ -81,6 +81,7 @@ async def stage(rt: Runtime, tmp_path: Path) -> AsyncIterator[Stage]:
         "app_secret": own.app_secret,
         "callback_token": own.callback_token,
         "encoding_aes_key": own.encoding_aes_key,
+        "timeout": 30,
     }
     async with rt.db.begin() as conn:
         await save_gateway(conn, rt.settings, GatewayDraft("公众号", "wechat_official", config, 100, 100))

@@ -9,6 +9,7 @@ from outreach.runtime import Runtime
 from outreach.scheduler import tick_once
 from tests import town
 from tests.integration.ledger_stage import staged
+from tests.integration.to_the_end import send_to_the_end
 
 
 async def households(rt: Runtime) -> set[int]:
@@ -19,8 +20,7 @@ async def households(rt: Runtime) -> set[int]:
 async def test_it_grows_with_the_receipts_and_folding_changes_nothing(rt: Runtime) -> None:
     async with staged(rt, town.households(200), faults={"aliyun_sms": {"fail": 0.3}}) as stage:
         assert await households(rt) == set()
-        await stage.drain()
-        await stage.merge()
+        await send_to_the_end(stage)
         rows = await rt.db.fetch("select unnest(taxpayer_ids) as id from message where state = 3")
         told = {row["id"] for row in rows}
         assert 100 < len(told) < 180
@@ -39,8 +39,7 @@ async def test_it_grows_with_the_receipts_and_folding_changes_nothing(rt: Runtim
 
 async def test_a_late_arrival_outranks_a_failure_and_counts_once(rt: Runtime) -> None:
     async with staged(rt, town.households(1), faults={"aliyun_sms": {"fail": 1.0}}) as stage:
-        await stage.drain()
-        await stage.merge()
+        await send_to_the_end(stage)
         assert (await stage.message())["state"] == State.FAILED
         assert await households(rt) == set()
         message = (await stage.message())["id"]

@@ -32,6 +32,7 @@ from outreach.storage.rows import SOURCES
 from tests import town
 from tests.integration.command_line import outreach
 from tests.integration.ledger_stage import DROPPED_AFTER, Stage, staged
+from tests.integration.to_the_end import send_to_the_end
 
 PERIOD = 202603
 PEOPLE = [*town.households(40), town.Household(41, 41, DROPPED_AFTER), town.Household(42, 41, DROPPED_AFTER)]
@@ -40,10 +41,7 @@ SNAPSHOT = "select * from message order by id", "select * from recipient order b
 
 async def finished(stage: Stage, *, later: timedelta = timedelta(days=120)) -> None:
     """Send the round to its end and let time pass."""
-    await stage.drain()
-    await stage.end_rest()
-    await stage.reconcile()
-    await stage.merge()
+    await send_to_the_end(stage)
     await town.set_clock(stage.rt, town.START + timedelta(days=10))
     await tick(town.ticker(stage.rt))
     await town.set_clock(stage.rt, town.START + later)
