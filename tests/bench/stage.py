@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from campaigns.templates import save_template
+from outreach.ports import unused_port
 from outreach.processes import environment
 from outreach.rehearsal import HOST, add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
 from outreach.runtime import Runtime
@@ -47,7 +48,7 @@ async def staged(rt: Runtime, channels: Sequence[str]) -> AsyncIterator[Stage]:
     """Gateways of the channels, web and scheduler; the population must have been written before."""
     await town.set_clock(rt, town.START)
     await write_templates(rt)
-    ports, port = free_ports(), free_port()
+    ports, port = free_ports(), unused_port()
     own = replace(rt, settings=rt.settings.model_copy(update={"port": port, "log_level": "WARNING"}))
     ids = await add_gateways(own, ports, rate=_RATE, quiet_seconds=900.0)
     plan_file = rt.settings.var / "rehearsal.json"
@@ -99,7 +100,7 @@ def process(rt: Runtime, name: str, *command: str) -> Iterator[int]:
 @asynccontextmanager
 async def serving(rt: Runtime) -> AsyncIterator[str]:
     """The web process alone; yields its address."""
-    port = free_port()
+    port = unused_port()
     told = {"port": port, "log_level": "ERROR", "secure_cookies": False}
     own = replace(rt, settings=rt.settings.model_copy(update=told))
     with process(own, "web", "web"):
@@ -134,10 +135,3 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    """A port that nobody holds."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

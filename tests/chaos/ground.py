@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from outreach.config import Settings
 from outreach.db.migrate import migrate
 from outreach.embedded import Servers, start_postgres, start_valkey
 from outreach.embedded.processes import processes_in
-from outreach.rehearsal import HOST
+from outreach.ports import unused_port
 from outreach.runtime import Runtime, close_runtime, open_runtime
 from tests import town
 from tests.bench.population import settle
@@ -70,7 +69,7 @@ class Ground:
             var=folder,
             master_key=SecretStr("5f" * 32),
             secure_cookies=False,
-            port=free_port(),
+            port=unused_port(),
             lease_seconds=self.tempo.lease,
             tick_seconds=0.2,
             log_level="WARNING",
@@ -108,13 +107,6 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

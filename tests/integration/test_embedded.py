@@ -2,10 +2,8 @@
 
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -13,7 +11,6 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -91,19 +88,6 @@ def has_ended(pid: int) -> bool:
     while exists(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not exists(pid)
-
-
-def fixed_port(folder: Path) -> None:
-    """Let a server that has not been started yet have a port that the system gives to nobody by itself: one
-    of those may be another's as soon as it is free."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(10_000, first)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            break
-    folder.mkdir()
-    (folder / "valkey.conf").write_text(f"port {port}\n")
 
 
 def test_first_start_and_restart_keep_the_data(folder: Path) -> None:
@@ -302,7 +286,6 @@ def test_an_ordinary_user_starts_both(folder: Path, uid: int) -> None:
 
 
 def test_valkey_keeps_its_data_password_and_port(folder: Path) -> None:
-    fixed_port(folder / "vk")
     server = start_valkey(folder / "vk")
     url = server.url
     with Redis.from_url(url) as client:
@@ -331,7 +314,6 @@ def test_killed_valkey_comes_back_with_what_was_synced(folder: Path) -> None:
 
 
 def test_valkey_moves_to_another_port_when_its_own_is_taken(folder: Path) -> None:
-    fixed_port(folder / "one")
     first = start_valkey(folder / "one")
     url = first.url
     first.stop()

@@ -10,11 +10,12 @@ from typing import Any
 from campaigns.approval import approve_campaign, submit_campaign
 from campaigns.campaigns import CampaignDraft, create_campaign
 from campaigns.templates import save_template
+from outreach.ports import unused_port
 from outreach.rehearsal import add_gateways, control_addresses, free_ports, plan_rehearsal, write_plan
 from outreach.runtime import Runtime
 from outreach.setup import ensure_templates
 from tests import town
-from tests.bench.stage import ADAPTERS, all_at_work, free_port, listens, process
+from tests.bench.stage import ADAPTERS, all_at_work, listens, process
 from tests.season.people import PROVINCE, People
 from tests.season.plan import SPOKEN, WAVES, draft_overdue, draft_season
 from tests.season.together import all_in_one
@@ -51,7 +52,7 @@ async def staged(rt: Runtime, people: People, seed: int, *, workers: int) -> Asy
     process is all of it."""
     await town.set_clock(rt, WAVES[0].starts_at - timedelta(days=10))
     await _write_templates(rt)
-    ports, port = free_ports(), free_port()
+    ports, port = free_ports(), unused_port()
     own = replace(rt, settings=rt.settings.model_copy(update={"port": port, "log_level": "ERROR"}))
     ids = await add_gateways(own, ports, rate=_RATE, quiet_seconds=_QUIET_SECONDS)
     plan_file = rt.settings.var / "rehearsal.json"
