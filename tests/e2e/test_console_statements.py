@@ -90,6 +90,7 @@ async def test_the_pages_are_open_to_everybody(recorded: Console, width: int, li
         await look(page)
         found["look"] = await complaints(page, width)
         await page.goto(f"/console/campaigns/{recorded.ids.campaign}")
-        await page.click("summary:has-text('作废 1 个链接')")
+        # One for each time that the records were set up: a worker may come back to this module.
+        await page.click("summary:has-text('个链接')")
         found["links"] = await complaints(page, width)
     assert {path: said for path, said in found.items() if said} == {}
